@@ -1,0 +1,45 @@
+// Runs an example: `pnpm example NAME -- ARGS`.
+//
+// The example and the workspace packages that it imports are bundled from their TypeScript sources (a fraction of a
+// second, so what runs is always what the sources say) and run in this process: its exit code and what it does on
+// Ctrl-C are its own.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build, stop } from 'esbuild';
+import { exampleNames, root, withoutSeparator } from './workspace.mjs';
+
+const [name, ...args] = withoutSeparator(process.argv.slice(2));
+const source = name && join(root, 'examples', name, 'src', 'main.ts');
+
+if (!source || !existsSync(source)) {
+  const names = exampleNames().filter((each) => existsSync(join(root, 'examples', each, 'src', 'main.ts')));
+  console.error(name ? `There is no example "${name}".` : 'Usage: pnpm example NAME -- ARGS');
+  console.error(`Examples: ${names.join(', ') || 'none yet'}`);
+  process.exit(2);
+}
+
+// As deep in the example's folder as src/main.ts, so that a path relative to import.meta.url holds for both.
+const bundle = join(root, 'examples', name, 'dist', 'main.mjs');
+await build({
+  entryPoints: [source],
+  outfile: bundle,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  conditions: ['@dl/source'],
+  sourcemap: 'linked',
+  logLevel: 'warning',
+  plugins: [{ name: 'only-workspace', setup: ({ onResolve }) => onResolve({ filter: /^[^./]/ }, externalise) }],
+});
+await stop();
+
+process.setSourceMapsEnabled(true);
+process.argv = [process.execPath, bundle, ...args];
+await import(pathToFileURL(bundle).href);
+
+/** What comes from npm stays an import; workspace packages are bundled. */
+function externalise({ kind, path }) {
+  return kind === 'entry-point' || path.startsWith('@dl/') ? undefined : { path, external: true };
+}
