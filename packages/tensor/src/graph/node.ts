@@ -59,7 +59,7 @@ export interface OpAttributes {
   /** The position along an axis: 0, 1, 2, … */
   iota: { readonly axis: number };
   /** u32 bits of a counter-based generator: element i is threefry2x32(key, (counter + i)). */
-  random: { readonly key: readonly [number, number]; readonly counter: number };
+  random: { readonly key: readonly [number, number]; readonly counter: number; readonly generator: object };
 
   // Elementwise, one operand.
   neg: None;
@@ -199,6 +199,8 @@ export class Node<O extends Op = Op> {
   readonly id = ++recorded;
   /** Where the value lives once it was computed or given. Set by `realize`. */
   stored: Stored | null = null;
+  /** A variable's assigned value until the run that stores it: a leaf for gradients, not for computing. */
+  definition: Node | null = null;
   /** How often a run computed this value without keeping it. */
   computed = 0;
   /** Marks of walks over the graph; meaningless to others. */
