@@ -12,6 +12,7 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     pool: 'forks',
+    execArgv: ['--expose-gc'], // tests of memory collect garbage themselves
     testTimeout: 60_000,
     hookTimeout: 60_000,
     passWithNoTests: true,
