@@ -1,1 +1,9 @@
-export {};
+export * from './backend';
+export * from './dtype';
+export * from './errors';
+export * from './graph/mode';
+export * from './graph/node';
+export * from './index/expression';
+export * from './kernel';
+export * from './schedule/program';
+export * from './shape';
