@@ -45,9 +45,15 @@ export type Instruction =
    * next read under the kernel's name, and the element is 0.
    */
   | { readonly op: 'gather'; readonly dtype: DType; readonly access: Access; readonly stride: number; readonly limit: number; readonly args: readonly [Ref]; readonly fill: number }
-  /** Row level: over all reduced axes. `argmax` gives the i32 row-major position within the reduced axes. */
+  /**
+   * Row level: over all reduced axes, each element counted (also of an argument at row level). `argmax` gives the i32
+   * row-major position within the reduced axes.
+   */
   | { readonly op: ReduceOp; readonly dtype: DType; readonly args: readonly [Ref] }
-  /** Writes args[0], at the level of that value; no element is written twice. Has no value. */
+  /**
+   * Writes args[0]; no element is written twice. Has no value. At element level if the value or the place depends on the
+   * reduced axes (a value at row level may be written to every element), else at row level.
+   */
   | { readonly op: 'store'; readonly dtype: DType; readonly access: Access; readonly args: readonly [Ref] };
 
 /**
@@ -125,6 +131,8 @@ export interface Binding {
 
 /** A number that a kernel takes when it runs. */
 export type Param =
+  /** A number of the structure. */
+  | { readonly kind: 'constant'; readonly value: number }
   /** `scalars[index]` of the run. */
   | { readonly kind: 'scalar'; readonly index: number }
   /** The integer at element `offset` of a binding, clamped to [min, max]: a run-time slice start. */
