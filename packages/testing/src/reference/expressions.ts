@@ -1,5 +1,5 @@
 /** Index expressions, bounds and accesses as functions of the loop variables: the plainest reading of kernel.ts. */
-import { type Access, type Bound, BackendError, type Expr } from '@dl/tensor';
+import { type Access, BackendError, type Bound, type Expr } from '@dl/tensor';
 
 /** What an expression may depend on while a kernel runs. */
 export interface Point {

@@ -109,6 +109,7 @@ function paramValue(param: Param, elements: readonly Elements[], scalars: Float6
     const value = elements[param.binding]!.read(param.offset);
     return Math.min(param.max, Math.max(param.min, value));
   }
+  if (param.kind === 'constant') return param.value;
   if (param.index >= scalars.length) {
     throw new BackendError(`takes scalar ${param.index}, but the run has ${scalars.length}.`);
   }

@@ -103,6 +103,6 @@ test('reductions of nothing are their neutral elements', () => {
 });
 
 test('argmax takes the first largest, and NaN is largest', () => {
-  expect(reducers.argmax([1, 3, 3])).toBe(1);
-  expect(reducers.argmax([1, NaN, 3, NaN])).toBe(1);
+  expect(reducers.argmax([1, 3, 3], 'f32')).toBe(1);
+  expect(reducers.argmax([1, NaN, 3, NaN], 'f32')).toBe(1);
 });

@@ -154,10 +154,10 @@ function firstLargest(values: ArrayLike<number>): number {
 }
 
 /** Each reduction over a list. `argmax` gives the place of the first largest, 0 in an empty list. */
-export const reducers = {
+export const reducers: Readonly<Record<ReduceOp, Reducer>> = {
   sum: (values, dtype) => rounded(dtype, fold(values, 0, isWhole(dtype) ? (a, b) => (a + b) | 0 : (a, b) => a + b)),
   prod: (values, dtype) => rounded(dtype, fold(values, 1, isWhole(dtype) ? Math.imul : (a, b) => a * b)),
   max_reduce: (values, dtype) => fold(values, lowest(dtype), Math.max),
   min_reduce: (values, dtype) => fold(values, highest(dtype), Math.min),
   argmax: (values) => firstLargest(values),
-} satisfies Record<ReduceOp, Reducer>;
+};
