@@ -1,5 +1,12 @@
+export { evaluateNode, evaluateProgram } from './evaluate/program';
+export { decodeValue, encodeValue, toValue, type Value } from './evaluate/value';
+export { type ProgramOptions, programArbitrary } from './random/arbitrary';
+export type { ProgramCase } from './random/builder';
+export { checkProgram, type Scheduler } from './random/run';
+export { showCase, showProgram } from './random/show';
 export { type ReferenceBackend, type ReferenceOptions, referenceBackend } from './reference/backend';
 export { binaryFunction, bitcastFunction, castFunction, reducers, rounded, unaryFunction } from './scalar/arithmetic';
 export { erf } from './scalar/erf';
 export { decodeHalf, encodeHalf } from './scalar/half';
 export { randomBits, threefry2x32, threefryBlock } from './scalar/threefry';
+export { compareValues, isClose, type Tolerance } from './tolerance';

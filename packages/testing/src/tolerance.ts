@@ -1,0 +1,38 @@
+/** When two values count as equal. */
+import { type DType, isFloat, sameShape, showShape } from '@dl/tensor';
+import type { Value } from './evaluate/value';
+
+export interface Tolerance {
+  /** Share of the wanted magnitude. Default 2e-5 for f32, 1e-11 for f64, 2e-3 for f16. */
+  readonly rtol?: number;
+  /** Default 1e-5 for f32, 1e-12 for f64, 1e-3 for f16. */
+  readonly atol?: number;
+}
+
+const defaults: Partial<Record<DType, Required<Tolerance>>> = {
+  f32: { rtol: 2e-5, atol: 1e-5 },
+  f64: { rtol: 1e-11, atol: 1e-12 },
+  f16: { rtol: 2e-3, atol: 1e-3 },
+};
+
+/**
+ * Whether |got − want| ≤ atol + rtol · |want|. NaN matches NaN, infinities match exactly, the sign of zero does not count.
+ */
+export function isClose(got: number, want: number, rtol: number, atol: number): boolean {
+  if (Number.isNaN(want)) return Number.isNaN(got);
+  if (!Number.isFinite(want) || !Number.isFinite(got)) return got === want;
+  return Math.abs(got - want) <= atol + rtol * Math.abs(want);
+}
+
+/** Says how two values differ, or undefined if they do not. Integers and bool must be equal. */
+export function compareValues(got: Value, want: Value, tolerance: Tolerance = {}): string | undefined {
+  if (got.dtype !== want.dtype) return `dtype ${got.dtype}, wanted ${want.dtype}`;
+  if (!sameShape(got.shape, want.shape)) return `shape ${showShape(got.shape)}, wanted ${showShape(want.shape)}`;
+  const usual = defaults[want.dtype] ?? { rtol: 0, atol: 0 };
+  const { rtol, atol } = isFloat(want.dtype) ? { ...usual, ...tolerance } : usual;
+  for (let i = 0; i < want.data.length; i++) {
+    if (isClose(got.data[i]!, want.data[i]!, rtol, atol)) continue;
+    return `element ${i} of ${want.dtype}${showShape(want.shape)} is ${got.data[i]}, wanted ${want.data[i]}`;
+  }
+  return undefined;
+}
