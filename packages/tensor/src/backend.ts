@@ -1,9 +1,9 @@
 /**
  * The contract of a backend: an allocator and a renderer, nothing more. What it cannot do it says before scheduling, so
- * that the scheduler, not the backend, decides what to do about it. This file also keeps the one backend in use.
+ * that the scheduler, not the backend, decides what to do about it.
  */
 import type { DType } from './dtype';
-import { BackendError } from './errors';
+import type { BackendError } from './errors';
 import type { Kernel, Schedule } from './kernel';
 
 /** A piece of a backend's memory. Only its backend knows what is inside. */

@@ -1,0 +1,127 @@
+/**
+ * Stored values: a piece of a backend's memory, or host data on its way there. Who holds the value holds the memory;
+ * `dispose` returns it at once, the garbage collector's finaliser later. So that the collector feels the weight of memory
+ * that it cannot see, a value carries a host buffer of a sixteenth of its size.
+ */
+import type { Backend, Storage } from '../backend';
+import { type DType, type TypedArray } from '../dtype';
+import { BackendError, StaleTensorError } from '../errors';
+import type { Stored } from '../graph/node';
+
+interface Held {
+  readonly backend: Backend;
+  readonly storage: Storage;
+}
+
+const finalizer = new FinalizationRegistry<Held>(({ backend, storage }) => backend.free(storage));
+
+/** Values above this size weigh on the collector. */
+const ballastFrom = 1 << 14;
+const ballastShare = 16;
+
+/** Bytes stored since the event loop last turned, when finalisers had their chance. */
+let sinceTurn = 0;
+
+export class Value implements Stored {
+  #held: Held | null = null;
+  /** Data from the host that no backend has yet. */
+  host: TypedArray | null = null;
+  /** Set once the memory holds something newer: whose, and what to do. */
+  stale: string | null = null;
+  ballast: ArrayBuffer | null = null;
+
+  constructor(
+    readonly dtype: DType,
+    readonly byteLength: number,
+  ) {}
+
+  /** A value of data on the host, which must not change afterwards. */
+  static ofHost(dtype: DType, host: TypedArray): Value {
+    const value = new Value(dtype, host.byteLength);
+    value.host = host;
+    return value;
+  }
+
+  get backend(): Backend | null {
+    return this.#held?.backend ?? null;
+  }
+
+  /** Takes over a storage. `shared` storages are freed by another owner. */
+  hold(backend: Backend, storage: Storage, shared = false): this {
+    const held = { backend, storage };
+    this.#held = held;
+    if (!shared) {
+      finalizer.register(this, held, this);
+      sinceTurn += this.byteLength;
+      if (this.byteLength >= ballastFrom) this.ballast = new ArrayBuffer(Math.floor(this.byteLength / ballastShare));
+    }
+    return this;
+  }
+
+  /** The storage on `backend`, uploading host data first. */
+  on(backend: Backend): Storage {
+    this.checkFresh();
+    if (this.#held === null) this.#upload(backend);
+    const held = this.#held!;
+    if (held.backend !== backend) {
+      throw new BackendError(`A tensor stored on ${held.backend.name} meets the backend ${backend.name}. Move it with to(backend), or read it with data() first.`);
+    }
+    return held.storage;
+  }
+
+  #upload(backend: Backend): void {
+    if (this.host === null) throw new BackendError('A tensor that was disposed is used again. Keep it until its last use, or clone() it.');
+    const storage = backend.allocate(this.byteLength);
+    backend.write(storage, 0, this.host);
+    this.hold(backend, storage);
+    this.host = null;
+  }
+
+  checkFresh(): void {
+    if (this.stale !== null) throw new StaleTensorError(this.stale);
+  }
+
+  /** Uploads host data into a storage that is at hand, when it fits; otherwise frees it. */
+  recycle(backend: Backend, storage: Storage): void {
+    if (this.host === null || storage.byteLength < this.byteLength) {
+      backend.free(storage);
+      return;
+    }
+    backend.write(storage, 0, this.host);
+    this.hold(backend, storage);
+  }
+
+  /** Gives the storage away; the value is empty afterwards. */
+  release(): Storage | null {
+    const held = this.#held;
+    this.#held = null;
+    this.host = null;
+    this.ballast = null;
+    finalizer.unregister(this);
+    return held?.storage ?? null;
+  }
+
+  dispose(): void {
+    const backend = this.#held?.backend;
+    const storage = this.release();
+    if (backend && storage) backend.free(storage);
+  }
+}
+
+/** How much may be stored before a read takes a turn of the event loop. */
+const turnAfter = 64 << 20;
+
+/** Lets finalisers run when enough waits for them: they never run between microtasks. */
+export async function turnIfNeeded(): Promise<void> {
+  if (sinceTurn < turnAfter) return;
+  sinceTurn = 0;
+  await nextTurn();
+}
+
+const scheduling = globalThis as unknown as {
+  setImmediate?: (callback: () => void) => void;
+  setTimeout: (callback: () => void, ms: number) => void;
+};
+
+const nextTurn = (): Promise<void> =>
+  new Promise((resolve) => (scheduling.setImmediate ? scheduling.setImmediate(resolve) : scheduling.setTimeout(resolve, 0)));
