@@ -98,6 +98,11 @@ export class FunctionBuilder {
     return this.#free[type].pop() ?? this.local(type);
   }
 
+  /** Borrows several locals of one type. */
+  borrowAll(type: ValueType, count: number): Local[] {
+    return Array.from({ length: count }, () => this.borrow(type));
+  }
+
   /** Gives borrowed locals back for reuse. */
   release(...locals: readonly Local[]): this {
     for (const local of locals) this.#free[local.type].push(local);
