@@ -1,5 +1,6 @@
 export { evaluateNode, evaluateProgram } from './evaluate/program';
 export { decodeValue, encodeValue, toValue, type Value } from './evaluate/value';
+export { compareGolden, type GoldenCase, type GoldenCategory, goldenCategories, readGolden } from './golden/read';
 export { type ProgramOptions, programArbitrary } from './random/arbitrary';
 export type { ProgramCase } from './random/builder';
 export { checkProgram, type Scheduler } from './random/run';
