@@ -139,7 +139,7 @@ describe('emitGemm', () => {
   });
 
   it.each(LAYOUTS.flatMap((a) => LAYOUTS.map((b) => ({ a, b }))))('all small sizes, A by $a, B by $b', ({ a, b }) => {
-    for (let m = 1; m <= 17; m++) {
+    for (const m of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 15, 17]) {
       for (const n of [1, 2, 3, 4, 5, 7, 8, 9, 11, 15, 16, 17]) {
         for (const k of [1, 2, 3, 4, 5, 8, 17]) check({ m, n, k, a, b });
       }
