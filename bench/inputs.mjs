@@ -9,7 +9,8 @@ function hash(i, seed) {
 }
 
 /** n numbers, uniform in [−scale, scale). */
-export const uniform = (n, seed, scale = 1) => Float32Array.from({ length: n }, (_, i) => (hash(i, seed) / 2 ** 23 - 1) * scale);
+export const uniform = (n, seed, scale = 1) =>
+  Float32Array.from({ length: n }, (_, i) => (hash(i, seed) / 2 ** 23 - 1) * scale);
 
 /** n whole numbers below max. */
 export const whole = (n, seed, max) => Int32Array.from({ length: n }, (_, i) => hash(i, seed) % max);
@@ -21,14 +22,32 @@ const fan = (n) => 1 / Math.sqrt(n);
 /** Parameter shapes and scales of the models, in order; scale 0 means ones. */
 const models = {
   lenet: [
-    [[6, 1, 5, 5], fan(25)], [[6], fan(25)], [[16, 6, 5, 5], fan(150)], [[16], fan(150)], [[120, 400], fan(400)],
-    [[120], fan(400)], [[84, 120], fan(120)], [[84], fan(120)], [[10, 84], fan(84)], [[10], fan(84)],
+    [[6, 1, 5, 5], fan(25)],
+    [[6], fan(25)],
+    [[16, 6, 5, 5], fan(150)],
+    [[16], fan(150)],
+    [[120, 400], fan(400)],
+    [[120], fan(400)],
+    [[84, 120], fan(120)],
+    [[84], fan(120)],
+    [[10, 84], fan(84)],
+    [[10], fan(84)],
   ],
-  mlp: [[[256, 784], fan(784)], [[256], fan(784)], [[128, 256], fan(256)], [[128], fan(256)], [[10, 128], fan(128)], [[10], fan(128)]],
+  mlp: [
+    [[256, 784], fan(784)],
+    [[256], fan(784)],
+    [[128, 256], fan(256)],
+    [[128], fan(256)],
+    [[10, 128], fan(128)],
+    [[10], fan(128)],
+  ],
 };
 
 export const initial = (model) =>
-  models[model].map(([shape, scale], i) => ({ shape, data: scale ? uniform(sizeOf(shape), 100 + i, scale) : new Float32Array(sizeOf(shape)).fill(1) }));
+  models[model].map(([shape, scale], i) => ({
+    shape,
+    data: scale ? uniform(sizeOf(shape), 100 + i, scale) : new Float32Array(sizeOf(shape)).fill(1),
+  }));
 
 /** First, last and mean absolute element. */
 export const check = (a) => [a[0], a[a.length - 1], a.reduce((s, v) => s + Math.abs(v), 0) / a.length];
@@ -87,5 +106,11 @@ export async function residentMemory(step, steps = 500) {
     await step();
     if (i === 50) rss_50 = mb(process.memoryUsage.rss());
   }
-  return { ms_per_iter: (performance.now() - begin) / steps, iters: steps, rss_50, rss_end: mb(process.memoryUsage.rss()), peak_mb: mb(process.resourceUsage().maxRSS * 1024) };
+  return {
+    ms_per_iter: (performance.now() - begin) / steps,
+    iters: steps,
+    rss_50,
+    rss_end: mb(process.memoryUsage.rss()),
+    peak_mb: mb(process.resourceUsage().maxRSS * 1024),
+  };
 }

@@ -7,7 +7,12 @@ import { Adam, SGD } from '@dl/optim';
 import { compile, getBackend, ones, setBackend, tensor, Variable } from '@dl/tensor';
 import { check, initial, residentMemory, sizeOf, time, timeDispatch, timeTraining, uniform, whole } from './inputs.mjs';
 
-const flags = Object.fromEntries(process.argv.slice(2).filter((a) => a.startsWith('--')).map((a) => a.slice(2).split('=')));
+const flags = Object.fromEntries(
+  process.argv
+    .slice(2)
+    .filter((a) => a.startsWith('--'))
+    .map((a) => a.slice(2).split('=')),
+);
 const names = process.argv.slice(2).filter((a) => !a.startsWith('--'));
 const threads = Number(flags.threads ?? 1);
 setBackend(await cpu({ threads }));
@@ -30,15 +35,19 @@ async function forward(fn, inputs) {
   return { ...(await time(step)), first_call_ms, check: first };
 }
 
-const parametersOf = (model) => initial(model).map(({ shape, data }) => new Variable(tensor(data, shape), { requiresGrad: true }));
+const parametersOf = (model) =>
+  initial(model).map(({ shape, data }) => new Variable(tensor(data, shape), { requiresGrad: true }));
 
 /** One compiled training step; resolves to the loss. */
 function training(parameters, optimizer, lossOf, x, y) {
-  const step = compile((a, b) => {
-    const loss = lossOf(parameters, a, b);
-    optimizer.minimize(loss);
-    return loss;
-  }, { name: 'train' });
+  const step = compile(
+    (a, b) => {
+      const loss = lossOf(parameters, a, b);
+      optimizer.minimize(loss);
+      return loss;
+    },
+    { name: 'train' },
+  );
   return async () => {
     const loss = step(x, y);
     const value = await loss.item();
@@ -48,9 +57,27 @@ function training(parameters, optimizer, lossOf, x, y) {
 }
 
 const linear = (x, w, b) => x.matmul(w.transpose()).add(b);
-const slide = (padding) => ({ stride: [1, 1], padding: [[padding, padding], [padding, padding]], lhsDilation: [1, 1], rhsDilation: [1, 1], groups: 1 });
+const slide = (padding) => ({
+  stride: [1, 1],
+  padding: [
+    [padding, padding],
+    [padding, padding],
+  ],
+  lhsDilation: [1, 1],
+  rhsDilation: [1, 1],
+  groups: 1,
+});
 const convolved = (x, w, b, padding) => x.convolution(w, slide(padding)).add(b.reshape([-1, 1, 1]));
-const halved = (x) => x.windowMax({ size: [2, 2], stride: [2, 2], dilation: [1, 1], padding: [[0, 0], [0, 0]] });
+const halved = (x) =>
+  x.windowMax({
+    size: [2, 2],
+    stride: [2, 2],
+    dilation: [1, 1],
+    padding: [
+      [0, 0],
+      [0, 0],
+    ],
+  });
 
 function lenet(p, x, y) {
   let h = halved(convolved(x, p[0], p[1], 2).relu());
@@ -71,7 +98,10 @@ const mlpStep = () => {
 
 const layerNorm = (x, g, b) => {
   const c = x.centred(-1);
-  return c.mul(c.square().mean(-1, { keepDims: true }).add(1e-5).rsqrt()).mul(g).add(b);
+  return c
+    .mul(c.square().mean(-1, { keepDims: true }).add(1e-5).rsqrt())
+    .mul(g)
+    .add(b);
 };
 
 const many = 4 << 20;
@@ -85,13 +115,25 @@ const workloads = {
   gemm_256: gemm(256),
   gemm_512: gemm(512),
   gemm_1024: gemm(1024),
-  tanh_fma: () => forward((a, b, c) => a.mul(b).add(c).tanh(), [1, 2, 3].map((s) => random([many], s))),
-  relu_add: () => forward((a, b) => a.add(b).relu(), [1, 2].map((s) => random([many], s))),
+  tanh_fma: () =>
+    forward(
+      (a, b, c) => a.mul(b).add(c).tanh(),
+      [1, 2, 3].map((s) => random([many], s)),
+    ),
+  relu_add: () =>
+    forward(
+      (a, b) => a.add(b).relu(),
+      [1, 2].map((s) => random([many], s)),
+    ),
   sum_16m: () => forward((a) => a.sum(), [tensor(uniform(16 << 20, 1).map((v) => v + 1))]),
   softmax: () => forward((x) => x.softmax(-1), [random([4096, 1024], 1, 4)]),
   layer_norm: () => forward(layerNorm, [random([4096, 1024], 1, 4), random([1024], 2), random([1024], 3)]),
   conv2d: () => forward((x, w) => x.convolution(w, slide(1)), [random([16, 64, 56, 56], 1), random([64, 64, 3, 3], 2)]),
-  depthwise: () => forward((x, w) => x.convolution(w, { ...slide(1), groups: 64 }), [random([16, 64, 56, 56], 1), random([64, 1, 3, 3], 2)]),
+  depthwise: () =>
+    forward(
+      (x, w) => x.convolution(w, { ...slide(1), groups: 64 }),
+      [random([16, 64, 56, 56], 1), random([64, 1, 3, 3], 2)],
+    ),
   lenet_train: () => timeTraining(lenetStep()),
   mlp_train: () => timeTraining(mlpStep()),
   lenet_rss: () => residentMemory(lenetStep()),
@@ -113,7 +155,10 @@ const workloads = {
     });
   },
   coldstart: async () => {
-    const v = await ones([256, 256]).matmul(ones([256, 256])).sum().item();
+    const v = await ones([256, 256])
+      .matmul(ones([256, 256]))
+      .sum()
+      .item();
     return { ms_per_iter: performance.now(), iters: 1, check: [v] };
   },
 };
@@ -124,8 +169,14 @@ for (const workload of names.length > 0 ? names : Object.keys(workloads)) {
     if (!workloads[workload]) throw new Error('not offered yet');
     result = await workloads[workload]();
   } catch (error) {
-    result = { finding: String(error?.message ?? error).split('\n')[0].slice(0, 300) };
+    result = {
+      finding: String(error?.message ?? error)
+        .split('\n')[0]
+        .slice(0, 300),
+    };
   }
-  console.log(JSON.stringify({ workload, peer: `ours-${threads}t`, runtime: `node ${process.versions.node}`, ...result }));
+  console.log(
+    JSON.stringify({ workload, peer: `ours-${threads}t`, runtime: `node ${process.versions.node}`, ...result }),
+  );
 }
 process.exit(0);

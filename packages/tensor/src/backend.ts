@@ -46,7 +46,12 @@ export interface Backend {
   /** Renders all kernels at once. */
   prepare(schedule: Schedule): Executable;
   /** Queues a run, in order. `timings` asks for the time of each step. */
-  run(executable: Executable, bindings: readonly Storage[], scalars: Float64Array, timings?: (steps: readonly Timing[]) => void): void;
+  run(
+    executable: Executable,
+    bindings: readonly Storage[],
+    scalars: Float64Array,
+    timings?: (steps: readonly Timing[]) => void,
+  ): void;
   synchronize(): Promise<void>;
   readonly lost: Promise<BackendError>;
   memory(): { readonly inUse: number; readonly peak: number };

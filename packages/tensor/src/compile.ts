@@ -5,19 +5,19 @@
  * captured tensors) is part of the program, so the second call records again and says what was not the same.
  */
 import type { Backend } from './backend';
+import { byteWidth } from './dtype';
 import { BackendError, ValueError } from './errors';
 import { gradEnabled } from './graph/mode';
 import type { Node } from './graph/node';
 import { leaf } from './ops/record';
-import { cellOf, type Cell } from './run/cell';
-import { prepare, type Prepared } from './run/executables';
+import { type Cell, cellOf } from './run/cell';
+import { type Prepared, prepare } from './run/executables';
 import { currentObserver } from './run/observe';
 import { collect, resolve, sameKey, type WantedOutput, type Written, writeProgram } from './run/program';
 import { allocateAll, realize } from './run/realize';
 import { getBackend } from './run/registry';
 import { type Counter, currentTrace, Trace, traced, type Versioned } from './run/trace';
 import { Value } from './run/value';
-import { byteWidth } from './dtype';
 import { sizeOf } from './shape';
 import { Tensor } from './tensor';
 import { mapTree, type Tree } from './tree';
@@ -29,7 +29,10 @@ export interface CompileOptions {
 }
 
 /** What a call binds, in the order of the program's leaves. */
-type Source = { readonly kind: 'argument'; readonly index: number } | { readonly kind: 'cell'; readonly cell: Cell } | { readonly kind: 'captured'; readonly value: Value; readonly host: unknown };
+type Source =
+  | { readonly kind: 'argument'; readonly index: number }
+  | { readonly kind: 'cell'; readonly cell: Cell }
+  | { readonly kind: 'captured'; readonly value: Value; readonly host: unknown };
 
 interface Recording {
   readonly written: Written;
@@ -66,7 +69,10 @@ type NotAsync<R> = R extends Promise<unknown> ? never : R;
  *   return loss;
  * });
  */
-export function compile<A extends readonly Tree[], R extends Tree>(fn: (...args: A) => NotAsync<R>, { name = fn.name || 'anonymous' }: CompileOptions = {}): (...args: A) => R {
+export function compile<A extends readonly Tree[], R>(
+  fn: (...args: A) => NotAsync<R>,
+  { name = fn.name || 'anonymous' }: CompileOptions = {},
+): (...args: A) => R {
   const compiled = new Map<string, Compiled>();
   return (...args: A): R => {
     if (currentTrace()) return fn(...args);
@@ -113,7 +119,8 @@ class Call {
 
   #describe(x: unknown, seen: Map<Tensor, number>): string {
     if (x instanceof Variable) return `v${identity(x)}`;
-    if (!(x instanceof Tensor)) return typeof x === 'function' || typeof x === 'symbol' ? reject(x) : `${typeof x}:${String(x)}`;
+    if (!(x instanceof Tensor))
+      return typeof x === 'function' || typeof x === 'symbol' ? reject(x) : `${typeof x}:${String(x)}`;
     const again = seen.get(x);
     if (again !== undefined) return `=${again}`;
     seen.set(x, this.tensors.length);
@@ -159,15 +166,27 @@ function record(name: string, fn: (...args: unknown[]) => unknown, call: Call): 
     const assigned = [...trace.assignments];
     const roots = [...assigned.map(([, node]) => resolve(node)), ...outputs];
     realizeEarlier(roots, before);
-    const wanted: WantedOutput[] = assigned.map(([cell, node]) => ({ node: resolve(node), into: trace.before.get(cell)! }));
+    const wanted: WantedOutput[] = assigned.map(([cell, node]) => ({
+      node: resolve(node),
+      into: trace.before.get(cell)!,
+    }));
     for (const node of outputs) wanted.push({ node, into: null });
     const written = writeProgram(wanted);
     const sources = written.leaves.map((node) => sourceOf(node, places));
     const result = (tensors: readonly Tensor[]): unknown => mapTree2(shape, tensors);
-    return { written, sources, assigned: assigned.map(([cell]) => cell), outputs, versions: trace.versions, draws, result };
+    return {
+      written,
+      sources,
+      assigned: assigned.map(([cell]) => cell),
+      outputs,
+      versions: trace.versions,
+      draws,
+      result,
+    };
   } finally {
     for (const p of placeholders.values()) {
-      (p.node.stored as Value).stale = `A tensor recorded inside the compiled function ${name} is used outside of it. Return it from the function instead.`;
+      (p.node.stored as Value).stale =
+        `A tensor recorded inside the compiled function ${name} is used outside of it. Return it from the function instead.`;
     }
   }
 }
@@ -203,7 +222,9 @@ function checkGrads(name: string, trace: Trace): void {
   const left = [...trace.grads].filter((holder) => holder.grad !== null);
   for (const holder of left) holder.grad = null;
   if (left.length > 0) {
-    throw new ValueError(`${name}: ${left.length} gradients are still set when the compiled function ends. Use optimizer.minimize(loss), or call zeroGrad() inside before the end.`);
+    throw new ValueError(
+      `${name}: ${left.length} gradients are still set when the compiled function ends. Use optimizer.minimize(loss), or call zeroGrad() inside before the end.`,
+    );
   }
 }
 
@@ -212,7 +233,8 @@ function realizeEarlier(roots: readonly Node[], before: number): void {
   const earlier: Node[] = [];
   for (const node of collect(roots)) {
     if (node.stored !== null) continue;
-    if (node.id > before) for (const s of node.sources.map(resolve)) if (s.id <= before && s.stored === null) earlier.push(s);
+    if (node.id > before)
+      for (const s of node.sources.map(resolve)) if (s.id <= before && s.stored === null) earlier.push(s);
   }
   for (const root of roots) if (root.id <= before && root.stored === null) earlier.push(root);
   if (earlier.length > 0) realize(earlier);
@@ -239,7 +261,12 @@ function replay(compiled: Compiled, call: Call): unknown {
   drawNumbers(compiled);
   const observer = currentObserver();
   observer?.ran(prepared.schedule);
-  backend.run(prepared.executable, [...leaves, ...fresh], written.scalars, observer ? (steps) => observer.timed(steps) : undefined);
+  backend.run(
+    prepared.executable,
+    [...leaves, ...fresh],
+    written.scalars,
+    observer ? (steps) => observer.timed(steps) : undefined,
+  );
   for (const cell of compiled.assigned) cell.advance(backend);
   return compiled.result(compiled.outputs.map((node, i) => storedTensor(node, backend, fresh[i]!)));
 }
@@ -255,7 +282,9 @@ function argumentStorage(compiled: Compiled, t: Tensor, backend: Backend): Retur
   const node = resolve(t.node);
   const cell = cellOf(node);
   if (cell !== undefined && compiled.assigned.includes(cell)) {
-    throw new BackendError(`compile: an argument is a view of ${cell.name}, which the compiled function overwrites. Pass ${cell.name}.snapshot().`);
+    throw new BackendError(
+      `compile: an argument is a view of ${cell.name}, which the compiled function overwrites. Pass ${cell.name}.snapshot().`,
+    );
   }
   return (node.stored as Value).on(backend);
 }
@@ -266,14 +295,18 @@ function drawNumbers({ written, draws }: Recording): void {
     const generator = node.attrs.generator as Counter & { readonly key: readonly [number, number] };
     written.scalars[scalar] = generator.key[0];
     written.scalars[scalar + 1] = generator.key[1];
-    written.scalars[scalar + 2] = generator.counter + node.attrs.counter - (draws.get(generator)?.first ?? node.attrs.counter);
+    written.scalars[scalar + 2] =
+      generator.counter + node.attrs.counter - (draws.get(generator)?.first ?? node.attrs.counter);
   }
   for (const [generator, { count }] of draws) (generator as unknown as { draw(n: number): number }).draw(count);
 }
 
 /** Puts a generator back to where a recording began. */
 function rewind(generator: Counter, counter: number): void {
-  const state = generator as unknown as { stateDict(): { key: [number, number] }; loadStateDict(s: { key: [number, number]; counter: number }): void };
+  const state = generator as unknown as {
+    stateDict(): { key: [number, number] };
+    loadStateDict(s: { key: [number, number]; counter: number }): void;
+  };
   state.loadStateDict({ key: state.stateDict().key, counter });
 }
 
@@ -281,27 +314,38 @@ function rewind(generator: Counter, counter: number): void {
 function checkSame(name: string, first: Recording, second: Recording): void {
   for (const [generator, { first: counter }] of second.draws) rewind(generator, counter);
   const differs = difference(first, second);
-  if (differs) throw new ValueError(`${name}: the compiled function does not record the same twice: ${differs}. Pass what changes as a tensor argument, or keep it in a Variable.`);
+  if (differs)
+    throw new ValueError(
+      `${name}: the compiled function does not record the same twice: ${differs}. Pass what changes as a tensor argument, or keep it in a Variable.`,
+    );
 }
 
 function difference(first: Recording, second: Recording): string | null {
   const [a, b] = [first.written, second.written];
-  if (!sameKey(a.key, b.key)) return `${a.program.nodes.length} operations at first, ${b.program.nodes.length} later, or others`;
+  if (!sameKey(a.key, b.key))
+    return `${a.program.nodes.length} operations at first, ${b.program.nodes.length} later, or others`;
   const random = new Set(a.randoms.flatMap((r) => [r.scalar, r.scalar + 1, r.scalar + 2]));
   for (let i = 0; i < a.scalars.length; i++) {
-    if (!random.has(i) && !Object.is(a.scalars[i], b.scalars[i])) return `the number ${a.scalars[i]} of ${operationOf(a, i)} is now ${b.scalars[i]}`;
+    if (!random.has(i) && !Object.is(a.scalars[i], b.scalars[i]))
+      return `the number ${a.scalars[i]} of ${operationOf(a, i)} is now ${b.scalars[i]}`;
   }
-  for (const [i, s] of first.sources.entries()) if (!sameSource(s, second.sources[i]!)) return `a captured tensor of ${a.leaves[i]!.dtype} [${a.leaves[i]!.shape}] is another one`;
+  for (const [i, s] of first.sources.entries())
+    if (!sameSource(s, second.sources[i]!))
+      return `a captured tensor of ${a.leaves[i]!.dtype} [${a.leaves[i]!.shape}] is another one`;
   return null;
 }
 
-const operationOf = (written: Written, scalar: number): string => written.program.nodes.find((n) => n.args.includes(scalar))?.op ?? 'an operation';
+const operationOf = (written: Written, scalar: number): string =>
+  written.program.nodes.find((n) => n.args.includes(scalar))?.op ?? 'an operation';
 
 function sameSource(a: Source, b: Source): boolean {
   if (a.kind === 'argument') return b.kind === 'argument' && a.index === b.index;
   if (a.kind === 'cell') return b.kind === 'cell' && a.cell === b.cell;
   if (b.kind !== 'captured') return false;
-  return a.value === b.value || (a.host !== null && b.host !== null && sameData(a.host as ArrayLike<number>, b.host as ArrayLike<number>));
+  return (
+    a.value === b.value ||
+    (a.host !== null && b.host !== null && sameData(a.host as ArrayLike<number>, b.host as ArrayLike<number>))
+  );
 }
 
 function sameData(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
@@ -313,5 +357,7 @@ function sameData(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
 function reportMany(name: string, compiled: ReadonlyMap<string, Compiled>): void {
   if (compiled.size !== manySignatures + 1) return;
   const [previous, last] = [...compiled.keys()].slice(-2);
-  console.warn(`compile: ${name} was recorded for a ninth signature. The last two differ in: ${previous} / ${last}. Make shapes equal, or pass changing numbers as tensors.`);
+  console.warn(
+    `compile: ${name} was recorded for a ninth signature. The last two differ in: ${previous} / ${last}. Make shapes equal, or pass changing numbers as tensors.`,
+  );
 }

@@ -1,5 +1,5 @@
 /** Tensors from host data, constants, counters and random numbers. What needs no memory, such as zeros, is a formula. */
-import { type DType, dtypeOfArray, type HostArrays, isFloat, type TypedArray, zerosArray } from './dtype';
+import { type DType, dtypeOfArray, isFloat, type TypedArray, zerosArray } from './dtype';
 import { DTypeError, ShapeError, ValueError } from './errors';
 import type { Node } from './graph/node';
 import { leaf, record } from './ops/record';
@@ -22,19 +22,26 @@ export interface TensorOptions {
  * @param shape - for flat data; otherwise the nesting is the shape
  * @throws ShapeError if rows differ in length or the shape holds another number of elements
  */
-export function tensor(data: NestedInput | TypedArray, shape?: Shape | null, { dtype, requiresGrad = false }: TensorOptions = {}): Tensor {
+export function tensor(
+  data: NestedInput | TypedArray,
+  shape?: Shape | null,
+  { dtype, requiresGrad = false }: TensorOptions = {},
+): Tensor {
   const host = ArrayBuffer.isView(data) ? fromTyped(data as TypedArray, dtype) : fromNested(data as NestedInput, dtype);
   const given = shape ?? host.shape;
   checkShape('tensor', given);
   if (sizeOf(given) !== host.array.length) {
-    throw new ShapeError(`tensor: ${host.array.length} elements do not fill ${showShape(given)}, which has ${sizeOf(given)}.`);
+    throw new ShapeError(
+      `tensor: ${host.array.length} elements do not fill ${showShape(given)}, which has ${sizeOf(given)}.`,
+    );
   }
   return fromHost(host.array, given, host.dtype, requiresGrad);
 }
 
 /** @internal A tensor over a host array that nobody changes any more. */
 export function fromHost(array: TypedArray, shape: Shape, dtype: DType, requiresGrad = false): Tensor {
-  if (requiresGrad && !isFloat(dtype)) throw new DTypeError(`tensor: ${dtype} cannot require gradients; only floats can. Use f32 or f64.`);
+  if (requiresGrad && !isFloat(dtype))
+    throw new DTypeError(`tensor: ${dtype} cannot require gradients; only floats can. Use f32 or f64.`);
   const node = leaf([...shape], dtype, requiresGrad);
   node.stored = Value.ofHost(dtype, array);
   const made = new Tensor(node);
@@ -50,7 +57,10 @@ interface HostData {
 
 function fromTyped(data: TypedArray, dtype: DType | undefined): HostData {
   const own = dtypeOfArray(data);
-  if (own === undefined) throw new DTypeError(`tensor: no dtype holds a ${data.constructor.name}. Use Float32Array, Float64Array, Int32Array, Uint32Array or Uint8Array.`);
+  if (own === undefined)
+    throw new DTypeError(
+      `tensor: no dtype holds a ${data.constructor.name}. Use Float32Array, Float64Array, Int32Array, Uint32Array or Uint8Array.`,
+    );
   return convert(data, [data.length], dtype ?? own);
 }
 
@@ -75,7 +85,9 @@ function flatten(data: NestedInput, shape: Shape, axis: number, into: (number | 
   const isArray = Array.isArray(data);
   if (isArray !== axis < shape.length || (isArray && data.length !== shape[axis])) {
     const found = isArray ? `${data.length} elements` : 'a number';
-    throw new ShapeError(`tensor: rows differ in length: ${found} where the first row has ${shape[axis] ?? 'a number'} (axis ${axis}). Pad the rows to one length.`);
+    throw new ShapeError(
+      `tensor: rows differ in length: ${found} where the first row has ${shape[axis] ?? 'a number'} (axis ${axis}). Pad the rows to one length.`,
+    );
   }
   if (isArray) for (const part of data) flatten(part, shape, axis + 1, into);
   else if (typeof data === 'number' || typeof data === 'boolean') into.push(data);
@@ -85,7 +97,11 @@ function flatten(data: NestedInput, shape: Shape, axis: number, into: (number | 
 const make = (node: Node): Tensor => new Tensor(node);
 
 /** One number everywhere. */
-export function full(shape: Shape, value: number | boolean, dtype: DType = typeof value === 'boolean' ? 'bool' : 'f32'): Tensor {
+export function full(
+  shape: Shape,
+  value: number | boolean,
+  dtype: DType = typeof value === 'boolean' ? 'bool' : 'f32',
+): Tensor {
   checkShape('full', shape);
   return make(record('constant', [], { value: Number(value) }, [...shape], dtype));
 }
@@ -101,9 +117,14 @@ export function iota(shape: Shape, axis: number, dtype: DType = 'i32'): Tensor {
 }
 
 /** start, start + step, … before stop. f32; i32 when all three are whole and `dtype` says so. */
-export function arange(start: number, stop?: number, { step = 1, dtype = 'f32' }: { readonly step?: number; readonly dtype?: DType } = {}): Tensor {
+export function arange(
+  start: number,
+  stop?: number,
+  { step = 1, dtype = 'f32' }: { readonly step?: number; readonly dtype?: DType } = {},
+): Tensor {
   const [from, to] = stop === undefined ? [0, start] : [start, stop];
-  if (step === 0 || !Number.isFinite(step)) throw new ValueError(`arange: step ${step}. A step is a number other than 0.`);
+  if (step === 0 || !Number.isFinite(step))
+    throw new ValueError(`arange: step ${step}. A step is a number other than 0.`);
   const count = Math.max(0, Math.ceil((to - from) / step));
   return iota([count], 0, dtype).mul(step).add(from);
 }
@@ -111,16 +132,28 @@ export function arange(start: number, stop?: number, { step = 1, dtype = 'f32' }
 /** `count` numbers from start to stop, both included. */
 export function linspace(start: number, stop: number, count: number): Tensor {
   if (!Number.isInteger(count) || count < 0) throw new ValueError(`linspace: ${count} numbers. Ask for 0 or more.`);
-  return count === 1 ? full([1], start) : iota([count], 0, 'f32').mul((stop - start) / (count - 1)).add(start);
+  return count === 1
+    ? full([1], start)
+    : iota([count], 0, 'f32')
+        .mul((stop - start) / (count - 1))
+        .add(start);
 }
 
 /** Ones on the diagonal. */
-export const eye = (n: number, m = n, dtype: DType = 'f32'): Tensor => iota([n, m], 0).eq(iota([n, m], 1)).cast(dtype);
+export const eye = (n: number, m = n, dtype: DType = 'f32'): Tensor =>
+  iota([n, m], 0)
+    .eq(iota([n, m], 1))
+    .cast(dtype);
 
 /** 1 where the row's index names the column: [..., classes]. */
 export function oneHot(indices: Tensor, classes: number, dtype: DType = 'f32'): Tensor {
   const shape = [...indices.shape, classes];
-  return indices.cast('i32').unsqueeze(-1).expand(shape).eq(iota(shape, shape.length - 1)).cast(dtype);
+  return indices
+    .cast('i32')
+    .unsqueeze(-1)
+    .expand(shape)
+    .eq(iota(shape, shape.length - 1))
+    .cast(dtype);
 }
 
 export interface RandomOptions {
@@ -136,23 +169,46 @@ function checkFloat(operation: string, dtype: DType): void {
 export function rand(shape: Shape, { generator = defaultGenerator, dtype = 'f32' }: RandomOptions = {}): Tensor {
   checkFloat('rand', dtype);
   checkShape('rand', shape);
-  return make(randomBits([...shape], generator)).shr(8).cast(dtype).mul(2 ** -24);
+  return make(randomBits([...shape], generator))
+    .shr(8)
+    .cast(dtype)
+    .mul(2 ** -24);
 }
 
 /** Normal with mean 0 and standard deviation 1, by Box and Muller's formula. */
 export function randn(shape: Shape, options: RandomOptions = {}): Tensor {
   const radius = rand(shape, options).neg().log1p().mul(-2).sqrt();
-  return radius.mul(rand(shape, options).mul(2 * Math.PI).cos());
+  return radius.mul(
+    rand(shape, options)
+      .mul(2 * Math.PI)
+      .cos(),
+  );
 }
 
 /** Whole numbers from low up to, not including, high: i32. */
-export function randint(low: number, high: number, shape: Shape, { generator = defaultGenerator }: { readonly generator?: Generator } = {}): Tensor {
-  if (!Number.isInteger(low) || !Number.isInteger(high) || high <= low) throw new ValueError(`randint: no whole number is at least ${low} and below ${high}.`);
-  return rand(shape, { generator, dtype: 'f64' }).mul(high - low).floor().cast('i32').add(low);
+export function randint(
+  low: number,
+  high: number,
+  shape: Shape,
+  { generator = defaultGenerator }: { readonly generator?: Generator } = {},
+): Tensor {
+  if (!Number.isInteger(low) || !Number.isInteger(high) || high <= low)
+    throw new ValueError(`randint: no whole number is at least ${low} and below ${high}.`);
+  return rand(shape, { generator, dtype: 'f64' })
+    .mul(high - low)
+    .floor()
+    .cast('i32')
+    .add(low);
 }
 
 /** 1 with probability p, else 0. */
-export const bernoulli = (p: number | Tensor, shape: Shape, options: RandomOptions = {}): Tensor => rand(shape, options).lt(p).cast(options.dtype ?? 'f32');
+export const bernoulli = (p: number | Tensor, shape: Shape, options: RandomOptions = {}): Tensor =>
+  rand(shape, options)
+    .lt(p)
+    .cast(options.dtype ?? 'f32');
 
 /** The numbers below n in random order: i32. */
-export const randperm = (n: number, { generator = defaultGenerator }: { readonly generator?: Generator } = {}): Tensor => rand([n], { generator, dtype: 'f64' }).argsort(0);
+export const randperm = (
+  n: number,
+  { generator = defaultGenerator }: { readonly generator?: Generator } = {},
+): Tensor => rand([n], { generator, dtype: 'f64' }).argsort(0);

@@ -52,7 +52,9 @@ export const isDType = (value: unknown): value is DType => typeof value === 'str
 export function promote(operation: string, a: DType, b: DType): DType {
   if (a === b) return a;
   if (info[a].rank === info[b].rank) {
-    throw new DTypeError(`${operation}: ${a} and ${b} do not combine, for neither holds the other. Use cast('i32') or cast('f32') on one of them.`);
+    throw new DTypeError(
+      `${operation}: ${a} and ${b} do not combine, for neither holds the other. Use cast('i32') or cast('f32') on one of them.`,
+    );
   }
   return info[a].rank > info[b].rank ? a : b;
 }

@@ -3,7 +3,19 @@ import type { DType, TypedArray } from './dtype';
 import { type Shape, showShape, sizeOf } from './shape';
 
 /** Nested arrays of rank R; of any rank when R is not known. */
-export type Nested<R extends number> = number extends R ? NestedAny : R extends 0 ? number : R extends 1 ? number[] : R extends 2 ? number[][] : R extends 3 ? number[][][] : R extends 4 ? number[][][][] : NestedAny;
+export type Nested<R extends number> = number extends R
+  ? NestedAny
+  : R extends 0
+    ? number
+    : R extends 1
+      ? number[]
+      : R extends 2
+        ? number[][]
+        : R extends 3
+          ? number[][][]
+          : R extends 4
+            ? number[][][][]
+            : NestedAny;
 export type NestedAny = number | boolean | readonly NestedAny[];
 
 /** Flat row-major data as nested arrays. */
@@ -25,7 +37,12 @@ export interface FormatOptions {
 }
 
 /** Data as text, one row a line, long axes shortened. */
-export function format(data: TypedArray, shape: Shape, dtype: DType, { digits = 4, edge = 8 }: FormatOptions = {}): string {
+export function format(
+  data: TypedArray,
+  shape: Shape,
+  dtype: DType,
+  { digits = 4, edge = 8 }: FormatOptions = {},
+): string {
   const show = (value: number): string => {
     if (dtype === 'bool') return value ? 'true' : 'false';
     if (!dtype.startsWith('f') || Number.isInteger(value) || !Number.isFinite(value)) return String(value);

@@ -1,11 +1,11 @@
 /** @dl/tensor: tensors, the lazy graph, the scheduler, `compile`, variables, and the contract of backends. */
 export type { Backend, Capabilities, Executable, Storage, Timing } from './backend';
-export { compile, type CompileOptions } from './compile';
+export { type CompileOptions, compile } from './compile';
 export type { IndexPart, Range } from './compose/index-at';
 export * from './creation';
 export * from './dtype';
 export * from './errors';
-export { format, type FormatOptions, type Nested, type NestedAny } from './format';
+export { type FormatOptions, format, type Nested, type NestedAny } from './format';
 export { gradEnabled, withGrad } from './graph/mode';
 export * from './graph/node';
 export { HostBuffer } from './host-buffer';
@@ -13,12 +13,22 @@ export type { Bound, Expr } from './index/expression';
 export type * from './kernel';
 export { type Profile, profile } from './profile';
 export { defaultGenerator, Generator, setSeed } from './random';
-export { realize, type RunOptions } from './run/realize';
+export { type RunOptions, realize } from './run/realize';
 export { getBackend, setBackend } from './run/registry';
 export { currentTrace, dependsOn, forbidInTrace, type Versioned } from './run/trace';
 export { schedule } from './schedule';
 export * from './schedule/program';
 export * from './shape';
-export { concat, type Dims, handleOf, type KeepDims, type RuntimeStart, stack, Tensor, type TensorLike, type VarianceOptions } from './tensor';
+export {
+  concat,
+  type Dims,
+  handleOf,
+  type KeepDims,
+  type RuntimeStart,
+  stack,
+  Tensor,
+  type TensorLike,
+  type VarianceOptions,
+} from './tensor';
 export { mapTree, type Tree } from './tree';
 export { Variable, type VariableOptions } from './variable';

@@ -34,17 +34,38 @@ export type Instruction =
   /** The value of an index expression, as an integer or float. */
   | { readonly op: 'index'; readonly dtype: DType; readonly expr: Expr }
   /** u32 bits: threefry2x32 with key (params[key0], params[key1]) of the counter params[counter] + index. */
-  | { readonly op: 'random'; readonly dtype: 'u32'; readonly key0: number; readonly key1: number; readonly counter: number; readonly index: Expr }
+  | {
+      readonly op: 'random';
+      readonly dtype: 'u32';
+      readonly key0: number;
+      readonly key1: number;
+      readonly counter: number;
+      readonly index: Expr;
+    }
   | { readonly op: UnaryOp | 'cast' | 'bitcast'; readonly dtype: DType; readonly args: readonly [Ref] }
   | { readonly op: BinaryOp; readonly dtype: DType; readonly args: readonly [Ref, Ref] }
   | { readonly op: 'where'; readonly dtype: DType; readonly args: readonly [Ref, Ref, Ref] }
   /** `args[0]` where the bounds hold, else `fill`. */
-  | { readonly op: 'guard'; readonly dtype: DType; readonly args: readonly [Ref]; readonly bounds: readonly Bound[]; readonly fill: number }
+  | {
+      readonly op: 'guard';
+      readonly dtype: DType;
+      readonly args: readonly [Ref];
+      readonly bounds: readonly Bound[];
+      readonly fill: number;
+    }
   /**
    * The element at access.index + value(args[0]) · stride, where 0 ≤ value < limit; otherwise the fault is reported at the
    * next read under the kernel's name, and the element is 0.
    */
-  | { readonly op: 'gather'; readonly dtype: DType; readonly access: Access; readonly stride: number; readonly limit: number; readonly args: readonly [Ref]; readonly fill: number }
+  | {
+      readonly op: 'gather';
+      readonly dtype: DType;
+      readonly access: Access;
+      readonly stride: number;
+      readonly limit: number;
+      readonly args: readonly [Ref];
+      readonly fill: number;
+    }
   /**
    * Row level: over all reduced axes, each element counted (also of an argument at row level). `argmax` gives the i32
    * row-major position within the reduced axes.
@@ -136,7 +157,13 @@ export type Param =
   /** `scalars[index]` of the run. */
   | { readonly kind: 'scalar'; readonly index: number }
   /** The integer at element `offset` of a binding, clamped to [min, max]: a run-time slice start. */
-  | { readonly kind: 'element'; readonly binding: number; readonly offset: number; readonly min: number; readonly max: number };
+  | {
+      readonly kind: 'element';
+      readonly binding: number;
+      readonly offset: number;
+      readonly min: number;
+      readonly max: number;
+    };
 
 export interface Kernel {
   /** For people: the operations it holds, such as `dot+add+max`. */
@@ -163,8 +190,7 @@ export type Step =
 
 /** A piece of storage that a schedule uses. */
 export interface Slot {
-  readonly kind:
-    /** Given at each run: `bindings[index]`. */
+  readonly kind: /** Given at each run: `bindings[index]`. */
     | 'bound'
     /** Lives in the arena of the executable, at `offset`. */
     | 'arena';

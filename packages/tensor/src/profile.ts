@@ -71,5 +71,7 @@ function table(kernels: readonly Timing[]): string {
     totals.set(name, { ms: t.ms + ms, count: t.count + 1 });
   }
   const rows = [...totals].sort((a, b) => b[1].ms - a[1].ms);
-  return rows.map(([name, { ms, count }]) => `${ms.toFixed(3).padStart(10)} ms ${String(count).padStart(5)} × ${name}`).join('\n');
+  return rows
+    .map(([name, { ms, count }]) => `${ms.toFixed(3).padStart(10)} ms ${String(count).padStart(5)} × ${name}`)
+    .join('\n');
 }

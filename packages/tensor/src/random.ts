@@ -54,7 +54,8 @@ export class Generator {
 }
 
 function keyOf(seed: number): readonly [number, number] {
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new ValueError(`setSeed: ${seed} is not a whole number from 0 to 2^53 − 1. Choose one that is.`);
+  if (!Number.isSafeInteger(seed) || seed < 0)
+    throw new ValueError(`setSeed: ${seed} is not a whole number from 0 to 2^53 − 1. Choose one that is.`);
   return [seed >>> 0, Math.floor(seed / 2 ** 32)];
 }
 

@@ -80,7 +80,9 @@ export function broadcastShapes(operation: string, a: Shape, b: Shape): Shape {
 }
 
 /** The shape without the given axes (rising). */
-export const withoutAxes = (shape: Shape, axes: readonly number[]): number[] => shape.filter((_, i) => !axes.includes(i));
+export const withoutAxes = (shape: Shape, axes: readonly number[]): number[] =>
+  shape.filter((_, i) => !axes.includes(i));
 
 /** The shape with size 1 at the given axes. */
-export const withOnes = (shape: Shape, axes: readonly number[]): number[] => shape.map((n, i) => (axes.includes(i) ? 1 : n));
+export const withOnes = (shape: Shape, axes: readonly number[]): number[] =>
+  shape.map((n, i) => (axes.includes(i) ? 1 : n));

@@ -3,20 +3,30 @@
  * records; nothing is computed before it is read. Primitives come from `ops/`, and whatever is a composition of them from
  * `compose/`, which see this class as a type only.
  */
-import { centred, std, variance } from './compose/statistics';
+
 import { chunk, flip, narrow, repeat, split, stackParts, tile } from './compose/arrange';
 import { at, type IndexPart, withValue } from './compose/index-at';
 import { matmul } from './compose/matmul';
 import { cumulativeProduct, cumulativeSum, sorted, topK } from './compose/order';
 import { logSoftmax, logSumExp, softmax } from './compose/softmax';
+import { centred, std, variance } from './compose/statistics';
 import { type DType, type HostArrays, isFloat, type TypedArray } from './dtype';
 import { DTypeError, ShapeError, ValueError } from './errors';
-import { nest, type Nested } from './format';
+import { type Nested, nest } from './format';
 import type { BinaryOp, ConvolutionSpec, Node, OpAttributes, UnaryOp, Window } from './graph/node';
 import { convolution, dot } from './ops/contraction';
 import { binary, bitcast, cast, trueDivide, unary, where } from './ops/elementwise';
 import { argsort, argtopk, gather, scan, scatter } from './ops/indexing';
-import { broadcastTo, concat as concatNodes, pad, type PadOptions, permute, place, reshape, slice } from './ops/movement';
+import {
+  broadcastTo,
+  concat as concatNodes,
+  type PadOptions,
+  pad,
+  permute,
+  place,
+  reshape,
+  slice,
+} from './ops/movement';
 import { argmax, reduce } from './ops/reduce';
 import { windowed } from './ops/window';
 import { cellOf } from './run/cell';
@@ -44,7 +54,11 @@ type Axes = number | readonly number[];
 export type RuntimeStart = number | Tensor;
 
 /** A tuple of n numbers. */
-export type Dims<N extends number, T extends number[] = []> = number extends N ? number[] : T['length'] extends N ? T : Dims<N, [...T, number]>;
+export type Dims<N extends number, T extends number[] = []> = number extends N
+  ? number[]
+  : T['length'] extends N
+    ? T
+    : Dims<N, [...T, number]>;
 
 /** structuredClone throws on a function, which is the point: a tensor's memory is not on the host. */
 function cannotBeClonedReadItWithDataFirst(): never {
@@ -94,7 +108,8 @@ export class Tensor {
 
   /** The shape as a tuple, checked: `const [B, T, C] = x.dims(3)`. */
   dims<N extends number>(rank: N): Dims<N> {
-    if (this.rank !== rank) throw new ShapeError(`dims: ${rank} axes were expected, but the shape is ${showShape(this.shape)}.`);
+    if (this.rank !== rank)
+      throw new ShapeError(`dims: ${rank} axes were expected, but the shape is ${showShape(this.shape)}.`);
     return [...this.shape] as Dims<N>;
   }
 
@@ -113,7 +128,10 @@ export class Tensor {
   }
 
   #checkRead(operation: string, dtype: DType | undefined): void {
-    if (dtype !== undefined && dtype !== this.dtype) throw new DTypeError(`${operation}: ${dtype} was asked for, but the tensor is ${this.dtype}. Use cast('${dtype}') first.`);
+    if (dtype !== undefined && dtype !== this.dtype)
+      throw new DTypeError(
+        `${operation}: ${dtype} was asked for, but the tensor is ${this.dtype}. Use cast('${dtype}') first.`,
+      );
   }
 
   /** The elements as nested arrays; bool gives booleans. With a rank, the tensor must have it. */
@@ -124,7 +142,10 @@ export class Tensor {
 
   /** The one element. */
   async item(): Promise<number> {
-    if (this.size !== 1) throw new ShapeError(`item: the shape is ${showShape(this.shape)}, but only a tensor of one element is a number. Reduce it first.`);
+    if (this.size !== 1)
+      throw new ShapeError(
+        `item: the shape is ${showShape(this.shape)}, but only a tensor of one element is a number. Reduce it first.`,
+      );
     return (await read(this.node))[0]!;
   }
 
@@ -149,7 +170,9 @@ export class Tensor {
   }
 
   [Symbol.toPrimitive](): never {
-    throw new DTypeError('A tensor has no value in a string or a sum of numbers before it is read. Use await x.item() or await x.array().');
+    throw new DTypeError(
+      'A tensor has no value in a string or a sum of numbers before it is read. Use await x.item() or await x.array().',
+    );
   }
 
   get [Symbol.toStringTag](): string {
@@ -361,7 +384,11 @@ export class Tensor {
     if (this.rank === 0) return this.reshape([1]);
     const from = checkAxis('flatten', start, this.rank);
     const to = checkAxis('flatten', end, this.rank);
-    return this.reshape([...this.shape.slice(0, from), sizeOf(this.shape.slice(from, to + 1)), ...this.shape.slice(to + 1)]);
+    return this.reshape([
+      ...this.shape.slice(0, from),
+      sizeOf(this.shape.slice(from, to + 1)),
+      ...this.shape.slice(to + 1),
+    ]);
   }
   permute(axes: readonly number[]): Tensor {
     return this.#moved(permute(this.node, axes));
@@ -375,7 +402,10 @@ export class Tensor {
   }
   /** Removes axes of size 1: the given ones, or all. */
   squeeze(axes?: Axes): Tensor {
-    const drop = axes === undefined ? this.shape.flatMap((n, i) => (n === 1 ? [i] : [])) : checkAxes('squeeze', axes, this.rank).filter((a) => this.shape[a] === 1);
+    const drop =
+      axes === undefined
+        ? this.shape.flatMap((n, i) => (n === 1 ? [i] : []))
+        : checkAxes('squeeze', axes, this.rank).filter((a) => this.shape[a] === 1);
     return this.reshape(this.shape.filter((_, i) => !drop.includes(i)));
   }
   /** Adds an axis of size 1. */
@@ -386,7 +416,12 @@ export class Tensor {
   /** Stretches axes of size 1, and adds axes in front; −1 keeps a size. */
   expand(shape: Shape): Tensor {
     const added = shape.length - this.rank;
-    return this.#moved(broadcastTo(this.node, shape.map((n, i) => (n === -1 ? (this.shape[i - added] ?? 1) : n))));
+    return this.#moved(
+      broadcastTo(
+        this.node,
+        shape.map((n, i) => (n === -1 ? (this.shape[i - added] ?? 1) : n)),
+      ),
+    );
   }
   /** out[i] = x[start + i·step] along each axis; starts may be i32 scalar tensors, read when the kernel runs. */
   slice(starts: readonly RuntimeStart[], sizes: Shape, steps?: readonly number[]): Tensor {
@@ -468,7 +503,10 @@ export class Tensor {
     return (this.dtype === 'bool' ? this.not() : this.neg()).argmax(axis, options);
   }
   all(axes?: Axes, options?: KeepDims): Tensor {
-    return this.ne(0).cast('i32').sum(axes, options).eq(checkAxes('all', axes, this.rank).reduce((n, a) => n * this.shape[a]!, 1));
+    return this.ne(0)
+      .cast('i32')
+      .sum(axes, options)
+      .eq(checkAxes('all', axes, this.rank).reduce((n, a) => n * this.shape[a]!, 1));
   }
   any(axes?: Axes, options?: KeepDims): Tensor {
     return this.ne(0).cast('i32').sum(axes, options).gt(0);
@@ -529,7 +567,9 @@ export class Tensor {
   take(axis: number, indices: Tensor): Tensor {
     const place = checkAxis('take', axis, this.rank);
     const [before, after] = [this.shape.slice(0, place), this.shape.slice(place + 1)];
-    const wide = indices.reshape([...before.map(() => 1), indices.size, ...after.map(() => 1)]).expand([...before, indices.size, ...after]);
+    const wide = indices
+      .reshape([...before.map(() => 1), indices.size, ...after.map(() => 1)])
+      .expand([...before, indices.size, ...after]);
     return this.gather(place, wide).reshape([...before, ...indices.shape, ...after]);
   }
   /** A copy with `updates` put where the index says; indices must be unique. */
@@ -574,7 +614,8 @@ export function setHandle(node: Node, tensor: Tensor): void {
 }
 
 /** The tensor or variable that a leaf belongs to: where `backward` puts its gradient. */
-export const handleOf = (node: Node): Tensor | undefined => handles.get(node) ?? cellOf(node)?.handle as Tensor | undefined;
+export const handleOf = (node: Node): Tensor | undefined =>
+  handles.get(node) ?? (cellOf(node)?.handle as Tensor | undefined);
 
 const operandOf = (x: TensorLike): Node | number | boolean => (x instanceof Tensor ? x.node : x);
 const startOf = (x: RuntimeStart): Node | number => (typeof x === 'number' ? x : x.node);
@@ -585,5 +626,10 @@ export const stack = (parts: readonly Tensor[], axis = 0): Tensor => stackParts(
 /** Joins tensors along an axis. */
 export function concat(parts: readonly Tensor[], axis = 0): Tensor {
   if (parts.length === 0) throw new ValueError('concat: no tensors were given. Give at least one.');
-  return new Tensor(concatNodes(parts.map((p) => p.node), axis));
+  return new Tensor(
+    concatNodes(
+      parts.map((p) => p.node),
+      axis,
+    ),
+  );
 }

@@ -3,8 +3,8 @@
  * takes effect in program order, and runs with the next run or at each call of a compiled function.
  */
 import { fromHost } from './creation';
-import { DTypeError, ShapeError } from './errors';
 import { isFloat, type TypedArray } from './dtype';
+import { DTypeError, ShapeError } from './errors';
 import type { Node } from './graph/node';
 import { cast } from './ops/elementwise';
 import { broadcastTo } from './ops/movement';
@@ -30,9 +30,17 @@ export class Variable extends Tensor {
   constructor(initial: Tensor, { requiresGrad = false, name = 'variable', isPrivate = false }: VariableOptions = {}) {
     const node = initial.node;
     super(node);
-    if (requiresGrad && !isFloat(node.dtype)) throw new DTypeError(`Variable: ${node.dtype} cannot require gradients; only floats can. Use f32 or f64.`);
+    if (requiresGrad && !isFloat(node.dtype))
+      throw new DTypeError(`Variable: ${node.dtype} cannot require gradients; only floats can. Use f32 or f64.`);
     const host = (node.stored as Value | null)?.host;
-    this.#cell = new Cell(node.shape, node.dtype, requiresGrad, name, isPrivate, host ? Value.ofHost(node.dtype, host) : node);
+    this.#cell = new Cell(
+      node.shape,
+      node.dtype,
+      requiresGrad,
+      name,
+      isPrivate,
+      host ? Value.ofHost(node.dtype, host) : node,
+    );
     this.#cell.handle = this;
   }
 
@@ -61,9 +69,17 @@ export class Variable extends Tensor {
   #fit(value: TensorLike): Node {
     if (typeof value !== 'object') return fullNode(Number(value), this);
     const { node } = value;
-    const stretches = node.shape.length <= this.rank && node.shape.every((n, i) => n === 1 || n === this.shape[i + this.rank - node.shape.length]);
-    if (!stretches) throw new ShapeError(`assign: ${this.name} is ${showShape(this.shape)}, but the value is ${showShape(node.shape)}. A variable keeps its shape.`);
-    if (isFloat(node.dtype) && !isFloat(this.dtype)) throw new DTypeError(`assign: ${this.name} is ${this.dtype}, but the value is ${node.dtype}. Cast it with cast('${this.dtype}').`);
+    const stretches =
+      node.shape.length <= this.rank &&
+      node.shape.every((n, i) => n === 1 || n === this.shape[i + this.rank - node.shape.length]);
+    if (!stretches)
+      throw new ShapeError(
+        `assign: ${this.name} is ${showShape(this.shape)}, but the value is ${showShape(node.shape)}. A variable keeps its shape.`,
+      );
+    if (isFloat(node.dtype) && !isFloat(this.dtype))
+      throw new DTypeError(
+        `assign: ${this.name} is ${this.dtype}, but the value is ${node.dtype}. Cast it with cast('${this.dtype}').`,
+      );
     return broadcastTo(cast(node, this.dtype), this.shape);
   }
 
@@ -81,7 +97,10 @@ export class Variable extends Tensor {
   /** Replaces the value at once by host data, also after the loss of a device. */
   load(data: TypedArray): void {
     forbidInTrace('load', 'Call it before the compiled function');
-    if (data.length !== this.size) throw new ShapeError(`load: ${this.name} is ${showShape(this.shape)} with ${this.size} elements, but ${data.length} were given.`);
+    if (data.length !== this.size)
+      throw new ShapeError(
+        `load: ${this.name} is ${showShape(this.shape)} with ${this.size} elements, but ${data.length} were given.`,
+      );
     this.#cell.reset(fromHost(data.slice() as TypedArray, this.shape, this.dtype).node.stored as Value);
   }
 

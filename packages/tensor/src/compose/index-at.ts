@@ -27,8 +27,15 @@ export function parseRange(text: string, n: number): { start: number; size: numb
   const number = (s: string | undefined): number | undefined => (s === undefined || s === '' ? undefined : Number(s));
   const [a, b, c] = [number(parts[0]), number(parts[1]), number(parts[2])];
   const step = c ?? 1;
-  if (parts.length < 2 || parts.length > 3 || [a, b, c].some((x) => x !== undefined && !Number.isInteger(x)) || step === 0) {
-    throw new ValueError(`at: '${text}' is not a range. Write start:stop or start:stop:step, as in '1:3', ':' or '::-1'.`);
+  if (
+    parts.length < 2 ||
+    parts.length > 3 ||
+    [a, b, c].some((x) => x !== undefined && !Number.isInteger(x)) ||
+    step === 0
+  ) {
+    throw new ValueError(
+      `at: '${text}' is not a range. Write start:stop or start:stop:step, as in '1:3', ':' or '::-1'.`,
+    );
   }
   const limit = (x: number): number => Math.min(Math.max(x < 0 ? x + n : x, step < 0 ? -1 : 0), step < 0 ? n - 1 : n);
   const start = a === undefined ? (step < 0 ? n - 1 : 0) : limit(a);
@@ -38,8 +45,12 @@ export function parseRange(text: string, n: number): { start: number; size: numb
 
 function plan(x: Tensor, given: readonly IndexPart[]): Plan {
   const named = given.filter((p) => p !== null && p !== '...').length;
-  if (named > x.rank) throw new ShapeError(`at: ${named} indices for the ${x.rank} axes of ${showShape(x.shape)}. Name at most one an axis.`);
-  if (given.filter((p) => p === '...').length > 1) throw new ValueError("at: '...' is given twice. It stands for all axes that are not named.");
+  if (named > x.rank)
+    throw new ShapeError(
+      `at: ${named} indices for the ${x.rank} axes of ${showShape(x.shape)}. Name at most one an axis.`,
+    );
+  if (given.filter((p) => p === '...').length > 1)
+    throw new ValueError("at: '...' is given twice. It stands for all axes that are not named.");
   const rest = new Array<IndexPart>(x.rank - named).fill(':');
   const parts = given.includes('...') ? given.flatMap((p) => (p === '...' ? rest : [p])) : [...given, ...rest];
   const made: Plan = { starts: [], sizes: [], steps: [], shape: [], taken: null };
@@ -77,7 +88,9 @@ function addPart(x: Tensor, part: IndexPart, made: Plan): void {
 function checkIndex(x: Tensor, index: number, axis: number): number {
   const n = x.shape[axis]!;
   if (!Number.isInteger(index) || index < -n || index >= n) {
-    throw new ShapeError(`at: index ${index} is out of range for axis ${axis} of ${showShape(x.shape)}. Use ${-n} to ${n - 1}.`);
+    throw new ShapeError(
+      `at: index ${index} is out of range for axis ${axis} of ${showShape(x.shape)}. Use ${-n} to ${n - 1}.`,
+    );
   }
   return index < 0 ? index + n : index;
 }
@@ -101,10 +114,15 @@ export function withValue(x: Tensor, parts: readonly IndexPart[], value: TensorL
   return placed(ones).where(placed(filled), x);
 }
 
-function spread(t: Tensor, x: Tensor, starts: readonly number[], sizes: readonly number[], steps: readonly number[]): Tensor {
+function spread(
+  t: Tensor,
+  x: Tensor,
+  starts: readonly number[],
+  sizes: readonly number[],
+  steps: readonly number[],
+): Tensor {
   const low = starts.map((s, i) => (steps[i]! < 0 ? s + (sizes[i]! - 1) * steps[i]! : s));
   const interior = steps.map((s) => Math.abs(s) - 1);
   const high = x.shape.map((n, i) => n - low[i]! - sizes[i]! - (sizes[i]! - 1) * interior[i]!);
   return t.pad(low, high, { interior });
 }
-

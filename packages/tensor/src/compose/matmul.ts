@@ -9,7 +9,10 @@ function checkInner(a: Shape, b: Shape): void {
   }
   const [m, n] = [a.at(-1)!, b.length === 1 ? b[0]! : b.at(-2)!];
   if (m === n) return;
-  const hint = b.length >= 2 && b.at(-1) === m ? ' Did you mean b.transpose()?' : ' The last axis of a and the last but one of b must agree.';
+  const hint =
+    b.length >= 2 && b.at(-1) === m
+      ? ' Did you mean b.transpose()?'
+      : ' The last axis of a and the last but one of b must agree.';
   throw new ShapeError(`matmul: inner sizes differ: a is ${showShape(a)}, b is ${showShape(b)} (${m} ≠ ${n}).${hint}`);
 }
 

@@ -2,7 +2,11 @@
 import { checkAxis } from '../shape';
 import type { Tensor } from '../tensor';
 
-export function sorted(x: Tensor, axis: number, options?: { readonly descending?: boolean }): { values: Tensor; indices: Tensor } {
+export function sorted(
+  x: Tensor,
+  axis: number,
+  options?: { readonly descending?: boolean },
+): { values: Tensor; indices: Tensor } {
   const at = checkAxis('sort', axis, x.rank);
   const indices = x.argsort(at, options);
   return { values: x.gather(at, indices), indices };

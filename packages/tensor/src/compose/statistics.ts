@@ -13,7 +13,10 @@ export function centred(x: Tensor, axes: Axes): Tensor {
 /** Σ (x − mean)² / (n − correction). */
 export function variance(x: Tensor, axes: Axes, { correction = 1, keepDims = false }: VarianceOptions = {}): Tensor {
   const count = checkAxes('variance', axes, x.rank).reduce((n, a) => n * x.shape[a]!, 1);
-  return centred(x, axes).square().sum(axes, { keepDims }).div(Math.max(count - correction, 0));
+  return centred(x, axes)
+    .square()
+    .sum(axes, { keepDims })
+    .div(Math.max(count - correction, 0));
 }
 
 export const std = (x: Tensor, axes: Axes, options?: VarianceOptions): Tensor => variance(x, axes, options).sqrt();

@@ -170,13 +170,51 @@ export interface OpAttributes {
   /** The same value, never shared with an equal node nor moved across (checkpointing). */
   barrier: None;
   /** Output `index` of a custom operation. */
-  custom: { readonly definition: CustomDefinition; readonly index: number; readonly shape: Shape; readonly dtype: DType };
+  custom: {
+    readonly definition: CustomDefinition;
+    readonly index: number;
+    readonly shape: Shape;
+    readonly dtype: DType;
+  };
 }
 
 export type Op = keyof OpAttributes;
 
-export const unaryOps = ['neg', 'abs', 'sign', 'floor', 'ceil', 'round', 'sqrt', 'reciprocal', 'exp', 'log', 'log1p', 'expm1', 'sin', 'cos', 'tanh', 'erf', 'not'] as const;
-export const binaryOps = ['add', 'mul', 'div', 'mod', 'pow', 'max', 'min', 'eq', 'lt', 'and', 'or', 'xor', 'shl', 'shr'] as const;
+export const unaryOps = [
+  'neg',
+  'abs',
+  'sign',
+  'floor',
+  'ceil',
+  'round',
+  'sqrt',
+  'reciprocal',
+  'exp',
+  'log',
+  'log1p',
+  'expm1',
+  'sin',
+  'cos',
+  'tanh',
+  'erf',
+  'not',
+] as const;
+export const binaryOps = [
+  'add',
+  'mul',
+  'div',
+  'mod',
+  'pow',
+  'max',
+  'min',
+  'eq',
+  'lt',
+  'and',
+  'or',
+  'xor',
+  'shl',
+  'shr',
+] as const;
 export const reduceOps = ['sum', 'prod', 'max_reduce', 'min_reduce', 'argmax'] as const;
 export const movementOps = ['reshape', 'permute', 'expand', 'slice', 'pad'] as const;
 

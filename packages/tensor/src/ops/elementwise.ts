@@ -17,14 +17,40 @@ const isNode = (x: Operand): x is Node => typeof x === 'object';
 type Domain = 'float' | 'number' | 'any' | 'bits';
 
 const unaryDomain: Record<UnaryOp, Domain> = {
-  neg: 'number', abs: 'number', sign: 'number', floor: 'number', ceil: 'number', round: 'number',
-  sqrt: 'float', reciprocal: 'float', exp: 'float', log: 'float', log1p: 'float', expm1: 'float', sin: 'float', cos: 'float', tanh: 'float', erf: 'float',
+  neg: 'number',
+  abs: 'number',
+  sign: 'number',
+  floor: 'number',
+  ceil: 'number',
+  round: 'number',
+  sqrt: 'float',
+  reciprocal: 'float',
+  exp: 'float',
+  log: 'float',
+  log1p: 'float',
+  expm1: 'float',
+  sin: 'float',
+  cos: 'float',
+  tanh: 'float',
+  erf: 'float',
   not: 'bits',
 };
 
 const binaryDomain: Record<BinaryOp, Domain> = {
-  add: 'number', mul: 'number', div: 'number', mod: 'number', pow: 'number', max: 'any', min: 'any', eq: 'any', lt: 'any',
-  and: 'bits', or: 'bits', xor: 'bits', shl: 'bits', shr: 'bits',
+  add: 'number',
+  mul: 'number',
+  div: 'number',
+  mod: 'number',
+  pow: 'number',
+  max: 'any',
+  min: 'any',
+  eq: 'any',
+  lt: 'any',
+  and: 'bits',
+  or: 'bits',
+  xor: 'bits',
+  shl: 'bits',
+  shr: 'bits',
 };
 
 function enter(operation: string, dtype: DType, domain: Domain): DType {
@@ -51,7 +77,9 @@ export function unary(op: UnaryOp, x: Node): Node {
 function numberDType(operation: string, dtype: DType, value: number | boolean): DType {
   if (typeof value === 'boolean' || isFloat(dtype)) return dtype;
   if (!Number.isInteger(value)) {
-    throw new DTypeError(`${operation}: ${value} is not a whole number, but the tensor is ${dtype}. Cast the tensor with cast('f32') first.`);
+    throw new DTypeError(
+      `${operation}: ${value} is not a whole number, but the tensor is ${dtype}. Cast the tensor with cast('f32') first.`,
+    );
   }
   if (dtype === 'bool') return 'i32';
   return dtype;
@@ -73,7 +101,11 @@ function commonShape(operation: string, operands: readonly Operand[]): Shape {
 }
 
 /** Splits operands into sources, cast and broadcast, and the numbers between them. */
-function meet(operands: readonly Operand[], shape: Shape, dtype: DType): { sources: Node[]; operands: (number | null)[] } {
+function meet(
+  operands: readonly Operand[],
+  shape: Shape,
+  dtype: DType,
+): { sources: Node[]; operands: (number | null)[] } {
   const sources: Node[] = [];
   const numbers = operands.map((x) => {
     if (!isNode(x)) return Number(x);
@@ -98,7 +130,12 @@ export function binary(op: BinaryOp, a: Operand, b: Operand): Node {
 
 /** a / b as a number with a fraction: integers become f32 first. */
 export function trueDivide(a: Operand, b: Operand): Node {
-  const dtype = floatOf(commonDType('div', [a, b].map((x) => (isNode(x) ? x : 0))));
+  const dtype = floatOf(
+    commonDType(
+      'div',
+      [a, b].map((x) => (isNode(x) ? x : 0)),
+    ),
+  );
   const float = (x: Operand): Operand => (isNode(x) ? cast(x, dtype) : x);
   return binary('div', float(a), float(b));
 }
@@ -111,14 +148,21 @@ export function where(condition: Node, a: Operand, b: Operand): Node {
   const dtype = commonDType('where', [a, b]);
   const shape = broadcastShapes('where', condition.shape, commonShape('where', [a, b]));
   const met = meet([a, b], shape, dtype);
-  return record('where', [broadcastTo(condition, shape), ...met.sources], { operands: [null, ...met.operands] }, shape, dtype);
+  return record(
+    'where',
+    [broadcastTo(condition, shape), ...met.sources],
+    { operands: [null, ...met.operands] },
+    shape,
+    dtype,
+  );
 }
 
 export function bitcast(x: Node, dtype: DType): Node {
   const words = (d: DType): boolean => d === 'f32' || d === 'i32' || d === 'u32';
   if (!words(x.dtype) || !words(dtype)) {
-    throw new DTypeError(`bitcast: ${x.dtype} to ${dtype} is not between f32, i32 and u32. Use cast for a conversion of values.`);
+    throw new DTypeError(
+      `bitcast: ${x.dtype} to ${dtype} is not between f32, i32 and u32. Use cast for a conversion of values.`,
+    );
   }
   return x.dtype === dtype ? x : record('bitcast', [x], { dtype }, x.shape, dtype);
 }
-

@@ -14,7 +14,10 @@ function checkIndex(operation: string, index: Node): Node {
 
 function checkBeside(operation: string, x: Node, index: Node, axis: number): void {
   const fits = index.shape.length === x.shape.length && index.shape.every((n, i) => i === axis || n === x.shape[i]);
-  if (!fits) throw new ShapeError(`${operation}: index ${showShape(index.shape)} and data ${showShape(x.shape)} differ beside axis ${axis}. Expand the index, or slice the data.`);
+  if (!fits)
+    throw new ShapeError(
+      `${operation}: index ${showShape(index.shape)} and data ${showShape(x.shape)} differ beside axis ${axis}. Expand the index, or slice the data.`,
+    );
 }
 
 /** out[…, j, …] = x[…, index[…, j, …], …]; the index has the shape of the result. */
@@ -31,7 +34,9 @@ export function scatter(base: Node, axis: number, index: Node, updates: Node, mo
   const order = checkIndex('scatter', index);
   checkBeside('scatter', base, order, at);
   if (!sameShape(order.shape, updates.shape)) {
-    throw new ShapeError(`scatter: index ${showShape(order.shape)} and updates ${showShape(updates.shape)} differ. They name one place for each update.`);
+    throw new ShapeError(
+      `scatter: index ${showShape(order.shape)} and updates ${showShape(updates.shape)} differ. They name one place for each update.`,
+    );
   }
   const dtype = promote('scatter', base.dtype, updates.dtype);
   return record('scatter', [cast(base, dtype), order, cast(updates, dtype)], { axis: at, mode }, base.shape, dtype);
@@ -41,7 +46,9 @@ export function scatter(base: Node, axis: number, index: Node, updates: Node, mo
 export function scan(a: Node, b: Node, axis: number, reverse = false): Node {
   const at = checkAxis('scan', axis, a.shape.length);
   if (!sameShape(a.shape, b.shape) || a.dtype !== b.dtype) {
-    throw new ShapeError(`scan: factors ${a.dtype} ${showShape(a.shape)} and terms ${b.dtype} ${showShape(b.shape)} differ.`);
+    throw new ShapeError(
+      `scan: factors ${a.dtype} ${showShape(a.shape)} and terms ${b.dtype} ${showShape(b.shape)} differ.`,
+    );
   }
   return record('scan', [a, b], { axis: at, reverse }, a.shape, a.dtype);
 }
@@ -55,5 +62,11 @@ export function argtopk(x: Node, axis: number, k: number): Node {
   if (!Number.isInteger(k) || k < 0 || k > x.shape[at]!) {
     throw new ValueError(`topk: k is ${k}, but axis ${at} of ${showShape(x.shape)} has ${x.shape[at]} elements.`);
   }
-  return record('argtopk', [x], { axis: at, k }, x.shape.map((n, i) => (i === at ? k : n)), 'i32');
+  return record(
+    'argtopk',
+    [x],
+    { axis: at, k },
+    x.shape.map((n, i) => (i === at ? k : n)),
+    'i32',
+  );
 }

@@ -8,10 +8,17 @@ import { gradEnabled } from '../graph/mode';
 import { Node, type Op, type OpAttributes } from '../graph/node';
 import type { Shape } from '../shape';
 
-export function record<O extends Op>(op: O, sources: readonly Node[], attrs: OpAttributes[O], shape: Shape, dtype: DType): Node<O> {
+export function record<O extends Op>(
+  op: O,
+  sources: readonly Node[],
+  attrs: OpAttributes[O],
+  shape: Shape,
+  dtype: DType,
+): Node<O> {
   const requiresGrad = isFloat(dtype) && gradEnabled() && sources.some((s) => s.requiresGrad);
   return new Node(op, sources, attrs, shape, dtype, requiresGrad);
 }
 
 /** A leaf: `data` whose value the caller attaches. */
-export const leaf = (shape: Shape, dtype: DType, requiresGrad: boolean): Node<'data'> => new Node('data', [], {}, shape, dtype, requiresGrad);
+export const leaf = (shape: Shape, dtype: DType, requiresGrad: boolean): Node<'data'> =>
+  new Node('data', [], {}, shape, dtype, requiresGrad);

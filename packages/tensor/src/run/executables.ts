@@ -4,8 +4,8 @@
  */
 import type { Backend, Executable } from '../backend';
 import { BackendError, DTypeError } from '../errors';
-import { schedule } from '../schedule';
 import type { Schedule } from '../kernel';
+import { schedule } from '../schedule';
 import { sameKey, type Written } from './program';
 
 export interface Prepared {
@@ -71,7 +71,8 @@ export function prepare(backend: Backend, written: Written): Prepared {
   for (const step of made.steps) {
     if (step.kind !== 'kernel') continue;
     const answer = backend.supports(step.kernel);
-    if (answer !== true) throw new BackendError(`${step.kernel.name}: the backend ${backend.name} cannot run it: ${answer}`);
+    if (answer !== true)
+      throw new BackendError(`${step.kernel.name}: the backend ${backend.name} cannot run it: ${answer}`);
   }
   return { key: written.key, hash: written.hash, schedule: made, executable: backend.prepare(made) };
 }
@@ -79,7 +80,9 @@ export function prepare(backend: Backend, written: Written): Prepared {
 function checkDTypes(backend: Backend, written: Written): void {
   for (const node of written.program.nodes) {
     if (!backend.capabilities.dtypes.includes(node.dtype)) {
-      throw new DTypeError(`${node.op}: the backend ${backend.name} has no ${node.dtype}; it has ${backend.capabilities.dtypes.join(', ')}. Cast to one of them.`);
+      throw new DTypeError(
+        `${node.op}: the backend ${backend.name} has no ${node.dtype}; it has ${backend.capabilities.dtypes.join(', ')}. Cast to one of them.`,
+      );
     }
   }
 }

@@ -2,8 +2,9 @@
  * Writes the program of a run: the part of the recorded graph that its outputs need and that is not stored yet, in
  * canonical numbering, with the numbers that may change taken out. Equal computations give equal keys.
  */
-import type { Node } from '../graph/node';
+
 import { withGrad } from '../graph/mode';
+import type { Node } from '../graph/node';
 import { isOp } from '../graph/node';
 import type { Program, ProgramNode, ProgramOutput } from '../schedule/program';
 
@@ -43,7 +44,8 @@ export function resolve(node: Node): Node {
   return at;
 }
 
-const decomposed = (node: Node<'custom'>): Node => withGrad(false, () => node.attrs.definition.decompose(node.sources, node.attrs.index));
+const decomposed = (node: Node<'custom'>): Node =>
+  withGrad(false, () => node.attrs.definition.decompose(node.sources, node.attrs.index));
 
 const isStructural = (value: number): boolean => value === 0 || value === 1 || value === -1;
 
@@ -82,13 +84,18 @@ function pushUnseen(node: Node, seen: ReadonlySet<Node>, stack: Node[]): number 
   return pushed;
 }
 
-export function writeProgram(wanted: readonly WantedOutput[], order = collect(wanted.flatMap((w) => (w.into === null ? [w.node] : [w.node, w.into])))): Written {
+export function writeProgram(
+  wanted: readonly WantedOutput[],
+  order = collect(wanted.flatMap((w) => (w.into === null ? [w.node] : [w.node, w.into]))),
+): Written {
   const writer = new Writer();
   for (const node of order) writer.add(node);
-  const outputs = wanted.map(({ node, into }): ProgramOutput => ({
-    node: writer.number(node),
-    into: into === null ? null : writer.number(into),
-  }));
+  const outputs = wanted.map(
+    ({ node, into }): ProgramOutput => ({
+      node: writer.number(node),
+      into: into === null ? null : writer.number(into),
+    }),
+  );
   for (const o of outputs) writer.put(o.node, o.into ?? -1);
   return writer.finish(outputs, order);
 }
@@ -111,7 +118,12 @@ class Writer {
   put(...parts: (number | string | object)[]): void {
     for (const p of parts) {
       this.key.push(p);
-      const word = typeof p === 'number' ? p : typeof p === 'string' ? p.length * 31 + p.charCodeAt(0) + p.charCodeAt(p.length - 1) * 7 : 1;
+      const word =
+        typeof p === 'number'
+          ? p
+          : typeof p === 'string'
+            ? p.length * 31 + p.charCodeAt(0) + p.charCodeAt(p.length - 1) * 7
+            : 1;
       this.hash = (Math.imul(this.hash ^ word, 0x9e3779b1) + 0x7f4a7c15) | 0;
     }
   }
@@ -141,7 +153,11 @@ class Writer {
     this.numbers.set(node, this.nodes.length);
     if (isLeaf) this.leaves.push(node);
     const { shape, dtype } = node;
-    this.nodes.push(isLeaf ? { op: 'data', sources, attrs: {}, shape, dtype, args } : { op: node.op, sources, attrs: node.attrs, shape, dtype, args });
+    this.nodes.push(
+      isLeaf
+        ? { op: 'data', sources, attrs: {}, shape, dtype, args }
+        : { op: node.op, sources, attrs: node.attrs, shape, dtype, args },
+    );
   }
 
   attributes(node: Node): number[] {
@@ -211,4 +227,3 @@ export function sameKey(a: readonly unknown[], b: readonly unknown[]): boolean {
   for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
   return true;
 }
-

@@ -8,8 +8,8 @@ import type { Backend, Storage } from '../backend';
 import { byteWidth, hostArray, type TypedArray } from '../dtype';
 import { ValueError } from '../errors';
 import type { Node, Op } from '../graph/node';
-import { sizeOf } from '../shape';
 import { leaf, record } from '../ops/record';
+import { sizeOf } from '../shape';
 import { type Cell, clearPending, pendingCells } from './cell';
 import { prepared } from './executables';
 import { currentObserver } from './observe';
@@ -19,10 +19,35 @@ import { currentTrace } from './trace';
 import { turnIfNeeded, Value } from './value';
 
 /** Operations whose results a later gradient is likely to read. */
-const kept: ReadonlySet<Op> = new Set<Op>(['dot', 'convolution', 'window_sum', 'window_max', 'window_argmax', 'scan', 'custom', 'sum', 'prod', 'max_reduce', 'min_reduce', 'argmax', 'gather', 'scatter']);
+const kept: ReadonlySet<Op> = new Set<Op>([
+  'dot',
+  'convolution',
+  'window_sum',
+  'window_max',
+  'window_argmax',
+  'scan',
+  'custom',
+  'sum',
+  'prod',
+  'max_reduce',
+  'min_reduce',
+  'argmax',
+  'gather',
+  'scatter',
+]);
 
 /** Operations that cost nothing to repeat. */
-const free: ReadonlySet<Op> = new Set<Op>(['data', 'constant', 'iota', 'reshape', 'permute', 'expand', 'slice', 'pad', 'concat']);
+const free: ReadonlySet<Op> = new Set<Op>([
+  'data',
+  'constant',
+  'iota',
+  'reshape',
+  'permute',
+  'expand',
+  'slice',
+  'pad',
+  'concat',
+]);
 
 export interface RunOptions {
   /** Whether to keep results that a later gradient is likely to read. Default true. */
@@ -42,7 +67,9 @@ export function copy(node: Node): Node {
 /** Computes and stores the values of `targets`, together with all pending assignments. */
 export function realize(targets: readonly Node[], { keep = true }: RunOptions = {}): void {
   if (currentTrace()) {
-    throw new ValueError(`${currentTrace()!.name}: a value is read inside a compiled function, where there is none yet. Return the tensor and read it outside.`);
+    throw new ValueError(
+      `${currentTrace()!.name}: a value is read inside a compiled function, where there is none yet. Return the tensor and read it outside.`,
+    );
   }
   const backend = getBackend();
   const cells = [...pendingCells()];
@@ -64,14 +91,17 @@ function run(backend: Backend, wanted: readonly Node[], cells: readonly Cell[], 
   const { schedule, executable } = prepared(backend, written);
 
   const reads = new Set(written.leaves.map((n) => n.stored));
-  const targets = assigned.map(({ cell }, i) => (inPlace[i] === null ? cell.spare(backend, reads) : (inPlace[i]!.stored as Value).on(backend)));
+  const targets = assigned.map(({ cell }, i) =>
+    inPlace[i] === null ? cell.spare(backend, reads) : (inPlace[i]!.stored as Value).on(backend),
+  );
   const fresh = allocateAll(backend, [...results]);
   const bindings = bind(backend, written, [...targets.filter((_, i) => inPlace[i] === null), ...fresh]);
   const observer = currentObserver();
   observer?.ran(schedule);
   backend.run(executable, bindings, written.scalars, observer ? (steps) => observer.timed(steps) : undefined);
 
-  for (const [i, node] of [...results].entries()) node.stored = new Value(node.dtype, bytesOf(node)).hold(backend, fresh[i]!);
+  for (const [i, node] of [...results].entries())
+    node.stored = new Value(node.dtype, bytesOf(node)).hold(backend, fresh[i]!);
   assigned.forEach(({ cell }, i) => cell.commit(backend, targets[i]!));
   clearPending();
   settle(order);
@@ -98,7 +128,10 @@ function isKept(node: Node, keep: boolean): boolean {
 const bytesOf = (node: Node): number => sizeOf(node.shape) * byteWidth(node.dtype);
 
 /** Storage for all results before anything runs, so that a lack of memory leaves everything as it was. */
-export function allocateAll(backend: Backend, nodes: readonly { shape: Node['shape']; dtype: Node['dtype'] }[]): Storage[] {
+export function allocateAll(
+  backend: Backend,
+  nodes: readonly { shape: Node['shape']; dtype: Node['dtype'] }[],
+): Storage[] {
   const storages: Storage[] = [];
   let bytes = 0;
   try {
@@ -160,4 +193,3 @@ export function readSync(node: Node): TypedArray {
 
 /** Runs what is pending, such as assignments that nothing has asked for yet. */
 export const flush = (): void => realize([]);
-

@@ -31,7 +31,9 @@ export function setBackend(backend: Backend): void {
 /** @throws BackendError if none was chosen */
 export function getBackend(): Backend {
   if (registry.backend === null) {
-    throw new BackendError("No backend was chosen. Call setBackend(await cpu()) with cpu from '@dl/backend-cpu' before the first value is computed.");
+    throw new BackendError(
+      "No backend was chosen. Call setBackend(await cpu()) with cpu from '@dl/backend-cpu' before the first value is computed.",
+    );
   }
   return registry.backend;
 }

@@ -61,7 +61,10 @@ export function traced<T>(trace: Trace, body: () => T): T {
 
 /** @throws ValueError inside a compiled function, for what would happen once instead of at each call */
 export function forbidInTrace(what: string, remedy: string): void {
-  if (current) throw new ValueError(`${what}: inside the compiled function ${current.name} this would happen once, not at each call. ${remedy}.`);
+  if (current)
+    throw new ValueError(
+      `${what}: inside the compiled function ${current.name} this would happen once, not at each call. ${remedy}.`,
+    );
 }
 
 /** Makes a compiled function record anew when `owner.version` has changed. */

@@ -4,7 +4,7 @@
  * that it cannot see, a value carries a host buffer of a sixteenth of its size.
  */
 import type { Backend, Storage } from '../backend';
-import { type DType, type TypedArray } from '../dtype';
+import type { DType, TypedArray } from '../dtype';
 import { BackendError, StaleTensorError } from '../errors';
 import type { Stored } from '../graph/node';
 
@@ -64,13 +64,16 @@ export class Value implements Stored {
     if (this.#held === null) this.#upload(backend);
     const held = this.#held!;
     if (held.backend !== backend) {
-      throw new BackendError(`A tensor stored on ${held.backend.name} meets the backend ${backend.name}. Move it with to(backend), or read it with data() first.`);
+      throw new BackendError(
+        `A tensor stored on ${held.backend.name} meets the backend ${backend.name}. Move it with to(backend), or read it with data() first.`,
+      );
     }
     return held.storage;
   }
 
   #upload(backend: Backend): void {
-    if (this.host === null) throw new BackendError('A tensor that was disposed is used again. Keep it until its last use, or clone() it.');
+    if (this.host === null)
+      throw new BackendError('A tensor that was disposed is used again. Keep it until its last use, or clone() it.');
     const storage = backend.allocate(this.byteLength);
     backend.write(storage, 0, this.host);
     this.hold(backend, storage);
@@ -124,4 +127,6 @@ const scheduling = globalThis as unknown as {
 };
 
 const nextTurn = (): Promise<void> =>
-  new Promise((resolve) => (scheduling.setImmediate ? scheduling.setImmediate(resolve) : scheduling.setTimeout(resolve, 0)));
+  new Promise((resolve) =>
+    scheduling.setImmediate ? scheduling.setImmediate(resolve) : scheduling.setTimeout(resolve, 0),
+  );
