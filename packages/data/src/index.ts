@@ -22,4 +22,5 @@ export {
 } from './mnist';
 export { RandomStream } from './random';
 export { type SplitOptions, split } from './split';
+export { type TensorColumns, type Tensors, tensorDataset } from './tensor-dataset';
 export { type MapOptions, map, subset, type Transform, take } from './views';

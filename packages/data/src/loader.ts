@@ -96,7 +96,9 @@ export class DataLoader<B> implements AsyncIterable<B> {
     this.prefetch = prefetch;
     this.signal = options.signal;
     this.length = dropLast ? Math.floor(dataset.length / batchSize) : Math.ceil(dataset.length / batchSize);
-    this.storage = recycle ? recycledStorage(dataset.fields, prefetch) : freshStorage(dataset.fields);
+    // A batch size beyond the dataset's length is common ("all of it") and must not cost storage.
+    const rows = Math.max(Math.min(batchSize, dataset.length), 1);
+    this.storage = recycle ? recycledStorage(dataset.fields, rows, prefetch) : freshStorage(dataset.fields);
   }
 
   /** The epoch that the current loop is in, or the next one will be, from 0 on. */

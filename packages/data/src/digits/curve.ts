@@ -4,7 +4,7 @@
  */
 
 /** Pieces of the polyline between two points of a stroke. */
-const PIECES = 6;
+const PIECES = 8;
 
 /**
  * The polyline of a stroke.

@@ -62,8 +62,8 @@ class Writer {
 
   private lines(style: Style, random: RandomStream): Float64Array[] {
     const v = this.variation;
-    const looseness = v * (0.012 + 0.02 * random.uniform());
-    this.warp.draw(random, v * (0.03 + 0.05 * random.uniform()));
+    const looseness = v * (0.014 + 0.02 * random.uniform());
+    this.warp.draw(random, v * (0.04 + 0.06 * random.uniform()));
     const lie = {
       slant: v * (0.12 + 0.24 * bell(random)),
       halfTurn: v * 0.05 * bell(random),

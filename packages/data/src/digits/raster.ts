@@ -5,10 +5,8 @@
 
 /** Width and height of a picture. */
 export const SIDE = 28;
-/** Width and height of the box that a digit is scaled to. */
+/** Width and height of the box that a digit is scaled to, beyond which it has no ink. */
 const BOX = 20;
-/** A canvas with room for the digit, its soft edge and the shift to the centre of mass. */
-const CANVAS = 44;
 
 /** The pen that a digit is written with. */
 export interface Pen {
@@ -20,9 +18,9 @@ export interface Pen {
   readonly swell: number;
 }
 
-/** Draws digits; keeps its canvas between calls. */
+/** Draws digits; keeps its box between calls. */
 export class Rasterizer {
-  private readonly canvas = new Float64Array(CANVAS * CANVAS);
+  private readonly box = new Float64Array(BOX * BOX);
 
   /**
    * Draws lines as one digit.
@@ -31,17 +29,17 @@ export class Rasterizer {
    * @param into - coverage 0 … 1 is written to elements 0 … 28·28 − 1
    */
   draw(lines: readonly Float64Array[], pen: Pen, into: Float64Array): void {
-    this.canvas.fill(0);
+    this.box.fill(0);
     const { scale, x, y } = fit(lines, pen);
     for (const line of lines) {
       const last = Math.max(line.length - 2, 1);
       for (let i = 0; i + 3 < line.length; i += 2) {
         const radius = pen.radius * (1 + pen.swell * ((2 * i) / last - 1));
         this.segment(
-          (line[i]! - x) * scale + CANVAS / 2,
-          (line[i + 1]! - y) * scale + CANVAS / 2,
-          (line[i + 2]! - x) * scale + CANVAS / 2,
-          (line[i + 3]! - y) * scale + CANVAS / 2,
+          (line[i]! - x) * scale + BOX / 2,
+          (line[i + 1]! - y) * scale + BOX / 2,
+          (line[i + 2]! - x) * scale + BOX / 2,
+          (line[i + 3]! - y) * scale + BOX / 2,
           radius + pen.softness / 2,
           pen.softness,
         );
@@ -57,9 +55,9 @@ export class Rasterizer {
     const perLength = 1 / (dx * dx + dy * dy + 1e-12);
     // A pixel's centre is at + 0.5.
     const left = Math.max(Math.ceil(Math.min(ax, bx) - reach - 0.5), 0);
-    const right = Math.min(Math.floor(Math.max(ax, bx) + reach - 0.5), CANVAS - 1);
+    const right = Math.min(Math.floor(Math.max(ax, bx) + reach - 0.5), BOX - 1);
     const top = Math.max(Math.ceil(Math.min(ay, by) - reach - 0.5), 0);
-    const bottom = Math.min(Math.floor(Math.max(ay, by) + reach - 0.5), CANVAS - 1);
+    const bottom = Math.min(Math.floor(Math.max(ay, by) + reach - 0.5), BOX - 1);
     for (let row = top; row <= bottom; row++) {
       for (let column = left; column <= right; column++) {
         const px = column + 0.5 - ax;
@@ -70,23 +68,23 @@ export class Rasterizer {
         const square = ex * ex + ey * ey;
         if (square >= reach * reach) continue;
         const coverage = Math.min((reach - Math.sqrt(square)) / softness, 1);
-        const at = row * CANVAS + column;
-        if (coverage > this.canvas[at]!) this.canvas[at] = coverage;
+        const at = row * BOX + column;
+        if (coverage > this.box[at]!) this.box[at] = coverage;
       }
     }
   }
 
-  /** Copies the part of the canvas whose middle is the centre of mass, to the nearest pixel. */
+  /** Copies the box so that its centre of mass is in the middle, to the nearest pixel. */
   private centre(into: Float64Array): void {
     let mass = 0;
     let massX = 0;
     let massY = 0;
-    for (let at = 0; at < this.canvas.length; at++) {
-      const ink = this.canvas[at]!;
+    for (let at = 0; at < this.box.length; at++) {
+      const ink = this.box[at]!;
       if (ink === 0) continue;
       mass += ink;
-      massX += ink * (at % CANVAS);
-      massY += ink * Math.floor(at / CANVAS);
+      massX += ink * (at % BOX);
+      massY += ink * Math.floor(at / BOX);
     }
     const left = Math.round(massX / mass - SIDE / 2);
     const top = Math.round(massY / mass - SIDE / 2);
@@ -94,8 +92,8 @@ export class Rasterizer {
       for (let column = 0; column < SIDE; column++) {
         const x = column + left;
         const y = row + top;
-        const inside = x >= 0 && x < CANVAS && y >= 0 && y < CANVAS;
-        into[row * SIDE + column] = inside ? this.canvas[y * CANVAS + x]! : 0;
+        const inside = x >= 0 && x < BOX && y >= 0 && y < BOX;
+        into[row * SIDE + column] = inside ? this.box[y * BOX + x]! : 0;
       }
     }
   }
