@@ -4,6 +4,7 @@
  * `compose/`, which see this class as a type only.
  */
 
+import type { Backend } from './backend';
 import { chunk, flip, narrow, repeat, split, stackParts, tile } from './compose/arrange';
 import { at, type IndexPart, withValue } from './compose/index-at';
 import { matmul } from './compose/matmul';
@@ -27,12 +28,13 @@ import {
   reshape,
   slice,
 } from './ops/movement';
+import { leaf } from './ops/record';
 import { argmax, reduce } from './ops/reduce';
 import { windowed } from './ops/window';
 import { cellOf } from './run/cell';
 import { copy, read, readSync, realize } from './run/realize';
 import { gradSet } from './run/trace';
-import type { Value } from './run/value';
+import { Value } from './run/value';
 import { checkAxes, checkAxis, type Shape, showShape, sizeOf, withOnes } from './shape';
 
 /** What a binary operation takes beside a tensor: another one, or a number of the tensor's dtype. */
@@ -153,6 +155,15 @@ export class Tensor {
   realize(): this {
     realize([this.node]);
     return this;
+  }
+
+  /** The same values on another backend: they go through the host. */
+  async to(backend: Backend): Promise<Tensor> {
+    const data = await read(this.node);
+    const node = leaf(this.shape, this.dtype, false);
+    node.stored = Value.ofHost(this.dtype, data);
+    (node.stored as Value).on(backend);
+    return new Tensor(node);
   }
 
   /** Returns the memory at once. The tensor cannot be read afterwards. */

@@ -121,3 +121,31 @@ describe('host buffers', () => {
     expect(await buffer.tensor(1).array()).toEqual([3]);
   });
 });
+
+describe('memory', () => {
+  it('names the largest holders when there is no room, and leaves variables as they were', async () => {
+    const backend = referenceBackend();
+    setBackend(backend);
+    const v = new Variable(tensor(new Float32Array(1000)), { name: 'table' });
+    await v.add(0).data();
+    const { allocate } = backend;
+    backend.allocate = (bytes) => {
+      if (bytes > 4000) throw new Error('full.');
+      return allocate.call(backend, bytes);
+    };
+    v.assign(v.add(1));
+    await expect(v.expand([2, 1000]).mul(2).data()).rejects.toThrow(
+      /mul f32 \[2, 1000\] needs 0.01 MB.*full.*table f32 \[1000\]/,
+    );
+    expect(await v.sum().item()).toBe(1000);
+  });
+
+  it('moves tensors between backends only when told', async () => {
+    const [a, b] = [referenceBackend(), referenceBackend()];
+    setBackend(a);
+    const x = tensor([1, 2]).add(1).realize();
+    setBackend(b);
+    await expect(x.add(1).data()).rejects.toThrow(/Move it with to\(backend\)/);
+    expect(await (await x.to(b)).add(1).array()).toEqual([3, 4]);
+  });
+});

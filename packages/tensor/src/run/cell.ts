@@ -9,6 +9,7 @@ import { byteWidth, type DType } from '../dtype';
 import type { Node } from '../graph/node';
 import { leaf } from '../ops/record';
 import { type Shape, sizeOf } from '../shape';
+import { giveBack, obtain } from './memory';
 import { currentTrace, forbidInTrace } from './trace';
 import { Value } from './value';
 
@@ -21,7 +22,7 @@ interface Holdings {
 const finalizer = new FinalizationRegistry<Holdings>(freeAll);
 
 function freeAll({ backend, storages }: Holdings): void {
-  if (backend !== null) for (const s of storages) backend.free(s);
+  if (backend !== null) for (const s of storages) giveBack(backend, s);
   storages.clear();
 }
 
@@ -102,7 +103,7 @@ export class Cell {
       this.#previous = null;
       return old.release()!;
     }
-    const storage = backend.allocate(this.byteLength);
+    const storage = obtain(backend, this.byteLength, this);
     this.#holdings.backend = backend;
     this.#holdings.storages.add(storage);
     return storage;

@@ -12,6 +12,7 @@ import { leaf, record } from '../ops/record';
 import { sizeOf } from '../shape';
 import { type Cell, clearPending, pendingCells } from './cell';
 import { prepared } from './executables';
+import { giveBack, obtain } from './memory';
 import { currentObserver } from './observe';
 import { collect, resolve, type WantedOutput, type Written, writeProgram } from './program';
 import { getBackend } from './registry';
@@ -128,20 +129,17 @@ function isKept(node: Node, keep: boolean): boolean {
 const bytesOf = (node: Node): number => sizeOf(node.shape) * byteWidth(node.dtype);
 
 /** Storage for all results before anything runs, so that a lack of memory leaves everything as it was. */
-export function allocateAll(
-  backend: Backend,
-  nodes: readonly { shape: Node['shape']; dtype: Node['dtype'] }[],
-): Storage[] {
+export function allocateAll(backend: Backend, nodes: readonly Node[]): Storage[] {
   const storages: Storage[] = [];
   let bytes = 0;
   try {
     for (const node of nodes) {
-      const size = sizeOf(node.shape) * byteWidth(node.dtype);
-      storages.push(backend.allocate(size));
+      const size = bytesOf(node);
+      storages.push(obtain(backend, size, { name: node.op, shape: node.shape, dtype: node.dtype }));
       bytes += size;
     }
   } catch (error) {
-    for (const s of storages) backend.free(s);
+    for (const s of storages) giveBack(backend, s);
     throw error;
   }
   if (storages.length > 0) currentObserver()?.allocated(storages.length, bytes);
@@ -173,7 +171,7 @@ export async function read(node: Node): Promise<TypedArray> {
   const size = sizeOf(node.shape);
   const value = storedValue(node);
   if (value.host !== null) return value.host.slice() as TypedArray;
-  const backend = getBackend();
+  const backend = value.backend ?? getBackend();
   const buffer = await backend.read(value.on(backend), 0, size * byteWidth(node.dtype));
   await turnIfNeeded();
   return hostArray(node.dtype, buffer, 0, size);
@@ -183,7 +181,7 @@ export async function read(node: Node): Promise<TypedArray> {
 export function readSync(node: Node): TypedArray {
   const value = storedValue(node);
   if (value.host !== null) return value.host.slice() as TypedArray;
-  const backend = getBackend();
+  const backend = value.backend ?? getBackend();
   if (backend.readSync === undefined) {
     throw new ValueError(`dataSync: the backend ${backend.name} cannot read at once. Use await data().`);
   }

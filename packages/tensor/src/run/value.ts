@@ -7,13 +7,14 @@ import type { Backend, Storage } from '../backend';
 import type { DType, TypedArray } from '../dtype';
 import { BackendError, StaleTensorError } from '../errors';
 import type { Stored } from '../graph/node';
+import { giveBack, obtain } from './memory';
 
 interface Held {
   readonly backend: Backend;
   readonly storage: Storage;
 }
 
-const finalizer = new FinalizationRegistry<Held>(({ backend, storage }) => backend.free(storage));
+const finalizer = new FinalizationRegistry<Held>(({ backend, storage }) => giveBack(backend, storage));
 
 /** Values above this size weigh on the collector. */
 const ballastFrom = 1 << 14;
@@ -74,7 +75,7 @@ export class Value implements Stored {
   #upload(backend: Backend): void {
     if (this.host === null)
       throw new BackendError('A tensor that was disposed is used again. Keep it until its last use, or clone() it.');
-    const storage = backend.allocate(this.byteLength);
+    const storage = obtain(backend, this.byteLength, { name: 'data', shape: [this.host.length], dtype: this.dtype });
     backend.write(storage, 0, this.host);
     this.hold(backend, storage);
     this.host = null;
@@ -87,11 +88,12 @@ export class Value implements Stored {
   /** Uploads host data into a storage that is at hand, when it fits; otherwise frees it. */
   recycle(backend: Backend, storage: Storage): void {
     if (this.host === null || storage.byteLength < this.byteLength) {
-      backend.free(storage);
+      giveBack(backend, storage);
       return;
     }
     backend.write(storage, 0, this.host);
     this.hold(backend, storage);
+    this.host = null;
   }
 
   /** Gives the storage away; the value is empty afterwards. */
@@ -107,7 +109,7 @@ export class Value implements Stored {
   dispose(): void {
     const backend = this.#held?.backend;
     const storage = this.release();
-    if (backend && storage) backend.free(storage);
+    if (backend && storage) giveBack(backend, storage);
   }
 }
 
