@@ -36,3 +36,36 @@ export function compareValues(got: Value, want: Value, tolerance: Tolerance = {}
   }
   return undefined;
 }
+
+/**
+ * The element-wise limits of a comparison: the tolerance of the dtype, and beyond it what noise of a few units in the last place
+ * did to the value.
+ */
+export interface Limits {
+  /** Values under noise. */
+  readonly shaken: readonly Value[];
+  /** How often the distance between a value with and without noise counts. Default 4. */
+  readonly factor?: number;
+}
+
+/** As `compareValues`, but what noise moves may differ by as much, and integers that noise changes are not compared. */
+export function compareWithin(
+  got: Value,
+  want: Value,
+  tolerance: Tolerance,
+  { shaken, factor = 4 }: Limits,
+): string | undefined {
+  const moved = want.data.map((x, i) => Math.max(...shaken.map((s) => distance(s.data[i]!, x))));
+  const close = got.data.map((x, i) => {
+    const wanted = want.data[i]!;
+    const limit = factor * moved[i]!;
+    return limit > 0 && (limit === Infinity || !isFloat(want.dtype) || Math.abs(x - wanted) <= limit) ? wanted : x;
+  });
+  return compareValues({ ...got, data: close }, want, tolerance);
+}
+
+/** |a − b|, where one that is not finite is infinitely far from another. */
+function distance(a: number, b: number): number {
+  if (Object.is(a, b) || a === b) return 0;
+  return Number.isFinite(a) && Number.isFinite(b) ? Math.abs(a - b) : Infinity;
+}

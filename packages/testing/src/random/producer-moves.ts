@@ -82,10 +82,13 @@ const window: Move = (builder, draws) => {
   const shape = builder.shape(x);
   const rank = Math.min(shape.length, draws.pick([1, 2]));
   const plane = shape.slice(shape.length - rank);
+  const op = draws.pick(['window_sum', 'window_max', 'window_argmax'] as const);
+  // A window of padding alone has no largest element, so where there are indices each window reaches an element.
+  const reaching = op === 'window_argmax';
   const spec: Window = {
-    size: plane.map(() => draws.pick([2, 1, 3])),
+    size: plane.map(() => draws.pick(reaching ? [2, 3] : [2, 1, 3])),
     stride: plane.map(() => draws.pick([1, 2])),
-    dilation: plane.map(() => draws.pick([1, 1, 2])),
+    dilation: plane.map(() => draws.pick(reaching ? [1] : [1, 1, 2])),
     padding: plane.map(() => [draws.pick([0, 1]), draws.pick([0, 1])] as const),
   };
   const counts = plane.map((n, i) => {
@@ -93,7 +96,6 @@ const window: Move = (builder, draws) => {
     return Math.floor((padded - (spec.size[i]! - 1) * spec.dilation[i]! - 1) / spec.stride[i]!) + 1;
   });
   if (counts.some((n) => n < 0) || plane.some((n) => n === 0)) return;
-  const op = draws.pick(['window_sum', 'window_max', 'window_argmax'] as const);
   const out = [...shape.slice(0, shape.length - rank), ...counts];
   builder.add(op, [x], spec, out, op === 'window_argmax' ? 'i32' : builder.dtype(x));
 };

@@ -2,7 +2,7 @@
 import { type Backend, type Capabilities, type Program, type Schedule, type Storage, sizeOf } from '@dl/tensor';
 import { evaluateProgram } from '../evaluate/program';
 import { decodeValue, encodeValue, toValue, type Value } from '../evaluate/value';
-import { compareValues, type Tolerance } from '../tolerance';
+import { compareWithin, type Tolerance } from '../tolerance';
 import type { ProgramCase } from './builder';
 import { showCase } from './show';
 
@@ -57,7 +57,8 @@ async function replay(backend: Backend, scheduler: Scheduler, program: ProgramCa
 }
 
 /**
- * Runs a program three times from one schedule and compares each output with the evaluator's.
+ * Runs a program three times from one schedule and compares each output with the evaluator's. Elements that noise of 1e-6 moves
+ * are compared as loosely as that.
  *
  * @throws Error that shows the program, the output and the first element that differs
  */
@@ -67,7 +68,10 @@ export async function checkProgram(
   program: ProgramCase,
   tolerance: Tolerance = {},
 ): Promise<void> {
-  const wanted = evaluateProgram(program.program, program.leaves, program.scalars);
+  const evaluate = (noise: number): Value[] =>
+    evaluateProgram(program.program, program.leaves, program.scalars, { noise });
+  const wanted = evaluate(0);
+  const shaken = [1e-6, -1e-6].map(evaluate);
   let results: Value[][];
   try {
     results = await replay(backend, scheduler, program, 3);
@@ -76,7 +80,8 @@ export async function checkProgram(
   }
   results.forEach((values, run) => {
     values.forEach((value, output) => {
-      const difference = compareValues(value, wanted[output]!, tolerance);
+      const limits = { shaken: shaken.map((values) => values[output]!) };
+      const difference = compareWithin(value, wanted[output]!, tolerance, limits);
       if (difference) throw new Error(`run ${run}, output ${output}: ${difference}\n${showCase(program)}`);
     });
   });

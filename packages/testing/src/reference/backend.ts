@@ -53,6 +53,7 @@ class ReferenceExecutable implements Executable {
   readonly steps: readonly PreparedStep[];
   readonly arena: ReferenceMemory;
   readonly slotKeys: readonly number[];
+  private readonly used: ReadonlySet<number>;
   disposed = false;
 
   constructor(
@@ -63,6 +64,7 @@ class ReferenceExecutable implements Executable {
     this.steps = schedule.steps.map((step) => prepareStep(schedule, step, strict));
     this.arena = new ReferenceMemory(schedule.arenaBytes, strict);
     this.slotKeys = slotKeys(schedule.slots);
+    this.used = usedSlots(schedule);
     if (strict) checkSlots(schedule);
   }
 
@@ -71,9 +73,10 @@ class ReferenceExecutable implements Executable {
     this.disposed = true;
   }
 
-  /** The elements of each slot for one run. */
+  /** The elements of each slot for one run; slots that no step uses have none. */
   slots(bindings: readonly ReferenceMemory[]): Elements[] {
     return this.schedule.slots.map((slot, i) => {
+      if (!this.used.has(i)) return new Elements(this.arena, 0, slot.dtype, 0, this.slotKeys[i]!);
       if (slot.kind === 'arena') return new Elements(this.arena, slot.offset, slot.dtype, slot.size, this.slotKeys[i]!);
       return new Elements(bindings[slot.index]!, 0, slot.dtype, slot.size, wholeStorage);
     });
@@ -91,8 +94,17 @@ function slotKeys(slots: readonly Slot[]): number[] {
   });
 }
 
-function checkSlots({ slots, bound, arenaBytes }: Schedule): void {
+/** The slots that some step uses. */
+const usedSlots = ({ steps }: Schedule): Set<number> =>
+  new Set(
+    steps.flatMap((step) => (step.kind === 'copy' ? [step.from, step.to] : step.kernel.bindings.map((b) => b.slot))),
+  );
+
+function checkSlots(schedule: Schedule): void {
+  const { slots, bound, arenaBytes } = schedule;
+  const used = usedSlots(schedule);
   slots.forEach((slot, i) => {
+    if (!used.has(i)) return;
     if (slot.kind === 'bound') {
       if (slot.index < 0 || slot.index >= bound)
         throw new BackendError(`slot ${i} is storage ${slot.index} of ${bound}.`);
