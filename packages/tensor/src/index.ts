@@ -6,6 +6,7 @@ export * from './creation';
 export * from './dtype';
 export * from './errors';
 export { type FormatOptions, format, type Nested, type NestedAny } from './format';
+export * from './functions';
 export { gradEnabled, withGrad } from './graph/mode';
 export * from './graph/node';
 export { HostBuffer } from './host-buffer';

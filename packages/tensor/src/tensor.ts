@@ -532,9 +532,11 @@ export class Tensor {
   centred(axes?: Axes): Tensor {
     return centred(this, axes);
   }
-  /** Euclidean norm. */
+  /** Euclidean norm, with gradient 0 at 0. */
   norm(axes?: Axes, options?: KeepDims): Tensor {
-    return this.square().sum(axes, options).sqrt();
+    const squares = this.square().sum(axes, options);
+    const zero = squares.eq(0);
+    return zero.where(0, zero.where(1, squares).sqrt());
   }
   logSumExp(axes?: Axes, options?: KeepDims): Tensor {
     return logSumExp(this, axes, options);

@@ -1,0 +1,105 @@
+/** Functions of tensors that are no methods: compositions that name several operands, or that few programs need. */
+import { einsumOf } from './compose/einsum';
+import { type PadMode, padMode } from './compose/pad-modes';
+import { selections } from './compose/select';
+import { iota } from './creation';
+import { binary, type Operand, trueDivide, where as whereNodes } from './ops/elementwise';
+import { concat, type KeepDims, Tensor, type TensorLike } from './tensor';
+
+export type { PadMode } from './compose/pad-modes';
+export { fold, type Sliding, slidingWindows, unfold } from './compose/windows';
+
+export const { tril, triu, diagonal, roll, maskedFill, moveAxis, indexAdd } = selections({ iota, concat });
+
+const operand = (x: TensorLike): Operand => (x instanceof Tensor ? x.node : x);
+
+/** The same as the method, with a number on either side. */
+export const add = (a: TensorLike, b: TensorLike): Tensor => new Tensor(binary('add', operand(a), operand(b)));
+export const sub = (a: TensorLike, b: TensorLike): Tensor => add(a, b instanceof Tensor ? b.neg() : -Number(b));
+export const mul = (a: TensorLike, b: TensorLike): Tensor => new Tensor(binary('mul', operand(a), operand(b)));
+export const div = (a: TensorLike, b: TensorLike): Tensor => new Tensor(trueDivide(operand(a), operand(b)));
+export const pow = (a: TensorLike, b: TensorLike): Tensor => new Tensor(binary('pow', operand(a), operand(b)));
+export const maximum = (a: TensorLike, b: TensorLike): Tensor => new Tensor(binary('max', operand(a), operand(b)));
+export const minimum = (a: TensorLike, b: TensorLike): Tensor => new Tensor(binary('min', operand(a), operand(b)));
+export const where = (condition: Tensor, a: TensorLike, b: TensorLike): Tensor =>
+  new Tensor(whereNodes(condition.node, operand(a), operand(b)));
+export const matmul = (a: Tensor, b: Tensor): Tensor => a.matmul(b);
+
+/**
+ * Einstein's summation, such as `einsum('bij,bjk->bik', a, b)`. Without `->`, the labels that occur once, in alphabetical order.
+ *
+ * @throws ShapeError if a label has two sizes; ValueError if the equation does not name the operands
+ */
+export const einsum = (equation: string, ...operands: readonly Tensor[]): Tensor =>
+  einsumOf(equation, operands, diagonal);
+
+/** a[i] · b[j] */
+export const outer = (a: Tensor, b: Tensor): Tensor =>
+  a.dot(b, { lhsBatch: [], rhsBatch: [], lhsContract: [], rhsContract: [] });
+
+/** beta · input + alpha · (a @ b) */
+export const addmm = (
+  input: Tensor,
+  a: Tensor,
+  b: Tensor,
+  { alpha = 1, beta = 1 }: { readonly alpha?: number; readonly beta?: number } = {},
+): Tensor => a.matmul(b).mul(alpha).add(input.mul(beta));
+
+/** Sum of the main diagonal. */
+export const trace = (x: Tensor): Tensor => diagonal(x).sum(-1);
+
+/**
+ * Pads the last axes by [before, after] pairs, the first pair for the first of them.
+ *
+ * @param mode - `constant` (with `value`; negative amounts crop), `reflect`, `replicate` or `circular`
+ */
+export const padWith = (
+  x: Tensor,
+  amounts: readonly (readonly [number, number])[],
+  { mode = 'constant', value = 0 }: { readonly mode?: PadMode; readonly value?: number } = {},
+): Tensor => padMode(x, amounts, mode, value, concat);
+
+/** log(e^a + e^b) without overflow. */
+export function logAddExp(a: Tensor, b: Tensor): Tensor {
+  const difference = a.sub(b).abs().neg();
+  const equalInfinities = a.eq(b);
+  return a.maximum(b).add(equalInfinities.where(Math.LN2, difference.exp().log1p()));
+}
+
+/** a + weight · (b − a) */
+export const lerp = (a: Tensor, b: Tensor, weight: TensorLike): Tensor => a.add(b.sub(a).mul(weight));
+
+/** Remainder with the sign of the dividend. */
+export function fmod(a: Tensor, b: TensorLike): Tensor {
+  const divisor = b instanceof Tensor ? b.abs() : Math.abs(Number(b));
+  const magnitude = a.abs().mod(divisor);
+  return a.lt(0).where(magnitude.neg(), magnitude);
+}
+
+/** (Σ |x|^p)^(1/p); the largest |x| for p = ∞, the count of what is not 0 for p = 0. */
+export function norm(x: Tensor, p: number, axes?: number | readonly number[], options?: KeepDims): Tensor {
+  if (p === Number.POSITIVE_INFINITY) return x.abs().max(axes, options);
+  if (p === 0) return x.ne(0).cast(x.dtype).sum(axes, options);
+  if (p === 1) return x.abs().sum(axes, options);
+  if (p === 2) return x.norm(axes, options);
+  return x
+    .abs()
+    .pow(p)
+    .sum(axes, options)
+    .pow(1 / p);
+}
+
+/** How many elements are not 0: i32. */
+export const countNonzero = (x: Tensor, axes?: number | readonly number[], options?: KeepDims): Tensor =>
+  x.ne(0).cast('i32').sum(axes, options);
+
+/** (e^x − e^−x) / 2, through expm1, which keeps small x exact. */
+export function sinh(x: Tensor): Tensor {
+  const e = x.expm1();
+  return e.add(e.div(e.add(1))).mul(0.5);
+}
+
+/** (e^x + e^−x) / 2 */
+export const cosh = (x: Tensor): Tensor => x.exp().add(x.neg().exp()).mul(0.5);
+
+export const isInf = (x: Tensor): Tensor => x.abs().eq(Number.POSITIVE_INFINITY);
