@@ -1,0 +1,192 @@
+/*
+ * A schedule ready to run: kernels found in the cache or compiled, all new ones in one module, and a block of memory
+ * with the addresses and numbers of every step. A run writes what changed into the blocks and calls functions; it
+ * allocates nothing.
+ */
+import { byteWidth, type Executable, type Kernel, type Schedule, type Slot } from '@dl/tensor';
+import { type RenderedKernel, renderKernel } from './kernels/render';
+import { paramsOffset, type Target } from './kernels/target';
+import { constantsBase, type LinearMemory, type Piece } from './memory';
+import { ModuleBuilder } from './wasm/assembler';
+import type { Constants } from './wasm/constants';
+import type { WasmFeatures } from './wasm/features';
+
+export type KernelFunction = (begin: number, end: number, block: number, scratch: number) => void;
+
+/** A compiled kernel, shared by all schedules that have one of the same structure. */
+export interface CompiledKernel extends Omit<RenderedKernel, 'functions'> {
+  readonly functions: readonly KernelFunction[];
+}
+
+/** The structure of a kernel: whatever its code depends on. */
+export function kernelKey(kernel: Kernel): string {
+  const { bindings, params, producer, rows, reduced, body, range } = kernel;
+  return JSON.stringify([
+    bindings.map((b) => [b.mode, b.dtype]),
+    params.map((p) => (p.kind === 'scalar' ? 0 : p)),
+    producer,
+    rows,
+    reduced,
+    body,
+    range,
+  ]);
+}
+
+/** The remainder with the sign of the divisor. */
+function floorMod(x: number, y: number): number {
+  const rest = x % y;
+  return rest !== 0 && rest < 0 !== y < 0 ? rest + y : rest;
+}
+
+/** Compiles kernels, each structure once. Holds the most recently used. */
+export class KernelCache {
+  readonly #kernels = new Map<string, CompiledKernel>();
+
+  constructor(
+    private readonly memory: LinearMemory,
+    private readonly constants: Constants,
+    private readonly features: WasmFeatures,
+    private readonly limit = 4096,
+  ) {}
+
+  get size(): number {
+    return this.#kernels.size;
+  }
+
+  /** The compiled forms of kernels, in order. */
+  compile(kernels: readonly Kernel[]): CompiledKernel[] {
+    const keys = kernels.map(kernelKey);
+    const missing = new Map<string, Kernel>();
+    keys.forEach((key, i) => {
+      const known = this.#kernels.get(key);
+      if (!known) missing.set(key, kernels[i]!);
+      else {
+        this.#kernels.delete(key);
+        this.#kernels.set(key, known);
+      }
+    });
+    const compiled = new Map(missing.size > 0 ? this.#compileModule([...missing]) : []);
+    const result = keys.map((key) => compiled.get(key) ?? this.#kernels.get(key)!);
+    for (const [key, kernel] of compiled) this.#kernels.set(key, kernel);
+    while (this.#kernels.size > this.limit) this.#kernels.delete(this.#kernels.keys().next().value!);
+    return result;
+  }
+
+  #compileModule(kernels: readonly (readonly [string, Kernel])[]): [string, CompiledKernel][] {
+    const { initial, maximum } = this.memory.pages;
+    const { shared } = this.memory.options;
+    const module = new ModuleBuilder();
+    module.importMemory({ minPages: initial, maxPages: maximum, shared });
+    const mod = module.importFunction('env', 'mod', { params: ['f64', 'f64'], results: ['f64'] });
+    const sin = module.importFunction('env', 'sin', { params: ['f64'], results: ['f64'] });
+    const cos = module.importFunction('env', 'cos', { params: ['f64'], results: ['f64'] });
+    const target: Target = { features: this.features, constants: this.constants, mod, sin, cos };
+    const rendered = kernels.map(([, kernel], i) => renderKernel(module, target, kernel, `k${i}`));
+    const bytes = module.bytes();
+    this.memory.bytes.set(this.constants.bytes(), constantsBase);
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
+      env: { memory: this.memory.memory, mod: floorMod, sin: Math.sin, cos: Math.cos },
+    });
+    return kernels.map(([key], i) => {
+      const { functions, ...rest } = rendered[i]!;
+      return [key, { ...rest, functions: functions.map((name) => instance.exports[name] as KernelFunction) }];
+    });
+  }
+}
+
+/** One step, as the run loop sees it. */
+interface KernelStep {
+  readonly kind: 'kernel';
+  readonly name: string;
+  readonly kernel: CompiledKernel;
+  /** Address of its block. */
+  readonly block: number;
+}
+
+interface CopyStep {
+  readonly kind: 'copy';
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
+  readonly byteLength: number;
+}
+
+export type PreparedStep = KernelStep | CopyStep;
+
+const byteLengthOf = (slot: Slot): number => slot.size * byteWidth(slot.dtype);
+
+/** What a run writes: pairs of a source (storage, scalar, or arena offset) and a place in memory. */
+interface Writes {
+  readonly storages: readonly (readonly [index: number, word: number])[];
+  readonly arena: readonly (readonly [offset: number, word: number])[];
+  readonly scalars: readonly (readonly [index: number, number: number])[];
+}
+
+/** A prepared schedule. */
+export class CpuExecutable implements Executable {
+  readonly steps: readonly PreparedStep[];
+  readonly scratchBytes: number;
+  readonly writes: Writes;
+  /** Bytes each bound storage must have. */
+  readonly boundBytes: readonly number[];
+  /** Where the arena was when its addresses were last written. */
+  arenaAddress = -1;
+  disposed = false;
+  readonly #blocks: Piece;
+
+  constructor(
+    readonly schedule: Schedule,
+    private readonly memory: LinearMemory,
+    cache: KernelCache,
+    private readonly onDispose: (executable: CpuExecutable) => void,
+  ) {
+    const kernels = schedule.steps.flatMap((step) => (step.kind === 'kernel' ? [step.kernel] : []));
+    const compiled = cache.compile(kernels);
+    this.#blocks = memory.allocate(compiled.reduce((sum, k) => sum + k.blockBytes, 0));
+    const storages: [number, number][] = [];
+    const arena: [number, number][] = [];
+    const scalars: [number, number][] = [];
+    let block = this.#blocks.address;
+    let next = 0;
+    this.steps = schedule.steps.map((step): PreparedStep => {
+      if (step.kind === 'copy') return this.#copyStep(step.from, step.to);
+      const { kernel } = step;
+      const own: KernelStep = { kind: 'kernel', name: kernel.name, kernel: compiled[next++]!, block };
+      kernel.bindings.forEach(({ slot }, i) => {
+        const { kind, index, offset } = schedule.slots[slot]!;
+        const word = block / 4 + i;
+        if (kind === 'bound') storages.push([index, word]);
+        else arena.push([offset, word]);
+      });
+      kernel.params.forEach((param, i) => {
+        const place = (block + paramsOffset(kernel.bindings.length)) / 8 + i;
+        if (param.kind === 'scalar') scalars.push([param.index, place]);
+      });
+      block += own.kernel.blockBytes;
+      return own;
+    });
+    this.writes = { storages, arena, scalars };
+    this.scratchBytes = Math.max(0, ...compiled.map((k) => k.scratchBytes));
+    const boundBytes = new Array<number>(schedule.bound).fill(0);
+    for (const slot of schedule.slots) {
+      if (slot.kind === 'bound') boundBytes[slot.index] = Math.max(boundBytes[slot.index] ?? 0, byteLengthOf(slot));
+    }
+    this.boundBytes = boundBytes;
+  }
+
+  #copyStep(from: number, to: number): CopyStep {
+    return { kind: 'copy', name: 'copy', from, to, byteLength: byteLengthOf(this.schedule.slots[from]!) };
+  }
+
+  /** The name of the kernel whose block is at an address. */
+  nameOf(block: number): string | undefined {
+    return this.steps.find((step) => step.kind === 'kernel' && step.block === block)?.name;
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.memory.free(this.#blocks);
+    this.onDispose(this);
+  }
+}

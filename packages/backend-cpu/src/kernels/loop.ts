@@ -1,0 +1,338 @@
+/*
+ * Writes a planned nest: loops from the outside in, each operation at the depth the plan gave it, the phases of
+ * reductions one after another inside the rows.
+ */
+import type { BinaryOp, Instruction, UnaryOp } from '@dl/tensor';
+import type { Local } from '../wasm/assembler';
+import { emitGather, emitGuard, emitIndex, emitLoad, emitStore, type OpTracks, type Site } from './access';
+import { emitBinary, emitBitcast, emitCast, emitUnary, emitWhere, isBinary, isUnary } from './elementwise';
+import { linear } from './linear';
+import type { NestOp } from './nest';
+import { isReduction, type Loop, type Phase, type Plan, type PlannedOp } from './plan';
+import { emitRandom } from './random';
+import { type Accumulator, accumulate, finishReduction, startReduction } from './reduce';
+import { type Frame, widths } from './target';
+import { type Track, Tracker, TrackTable } from './tracks';
+import { type Value, Vectors } from './values';
+
+/** Operations of one depth whose values live until its end. */
+interface Scope {
+  readonly ops: readonly PlannedOp[];
+}
+
+const isStore = (o: PlannedOp): boolean => o.op.op === 'store';
+
+/** Emits one nest into a function. */
+class NestEmitter implements Site {
+  readonly vectors: Vectors;
+  readonly tracker: Tracker;
+  readonly laneVariable: number;
+  block: readonly number[] = [];
+  readonly #values: (Value | undefined)[] = [];
+  readonly #tracks = new Map<number, OpTracks>();
+  readonly #keptTracks = new Map<number, Track>();
+  readonly #rowTracks: readonly Track[];
+  readonly #position: Track | null;
+  readonly #lanesReduced: boolean;
+
+  constructor(
+    readonly frame: Frame,
+    readonly plan: Plan,
+  ) {
+    this.vectors = new Vectors(frame.f, frame.target);
+    this.tracker = new Tracker(frame, plan.loops);
+    const lane = plan.loops[plan.laneLoop];
+    this.laneVariable = lane ? lane.variable : -1;
+    this.#lanesReduced = lane?.reduced ?? false;
+    const table = new TrackTable(this.laneVariable);
+    for (const { ref, op } of plan.ops) this.#tracks.set(ref, tracksOf(table, op));
+    for (const kept of plan.kept.values()) {
+      const bytes = Math.max(4, widths[plan.ops[kept.ref]!.op.dtype]);
+      this.#keptTracks.set(kept.ref, table.kept(kept, plan.loops, bytes * (this.#lanesReduced ? 1 : 4 * plan.unroll)));
+    }
+    this.#position = plan.ops.some((o) => o.op.op === 'argmax') ? this.#positionTrack(table) : null;
+    this.#rowTracks = [...table.all];
+  }
+
+  /** The row-major place within the reduced axes. */
+  #positionTrack(table: TrackTable): Track {
+    const reduced = this.plan.nest.axes.map((axis, index) => ({ ...axis, index })).filter((a) => a.reduced);
+    let step = 1;
+    const terms = reduced.reverse().map(({ index, size }) => {
+      const term = { atom: { kind: 'var' as const, index, size }, factor: step };
+      step *= size;
+      return term;
+    });
+    return table.of({ kind: 'none' }, linear(0, terms));
+  }
+
+  run(): void {
+    const { loops, rowDepth } = this.plan;
+    if (loops.slice(0, rowDepth).some((l) => l.size === 0)) return;
+    this.tracker.start(this.#rowTracks);
+    this.#rows(0);
+  }
+
+  #rows(depth: number): void {
+    const own = this.plan.ops.filter((o) => !o.element && o.phase === 0 && o.depth === depth);
+    const scope = this.#ops(own);
+    if (depth < this.plan.rowDepth) this.#loop(depth, this.#rowTracks, () => this.#rows(depth + 1));
+    else this.#phases();
+    this.#release(scope);
+  }
+
+  #phases(): void {
+    const scopes: Scope[] = [];
+    const rounds = Math.max(0, ...this.plan.ops.filter((o) => !o.element).map((o) => o.phase), this.plan.phases.length);
+    for (let p = 0; p < rounds; p++) {
+      const phase = this.plan.phases[p];
+      if (phase) this.#phase(phase);
+      scopes.push(this.#ops(this.plan.ops.filter((o) => !o.element && o.phase === p + 1 && !isReduction(o.op))));
+    }
+    for (const scope of scopes) this.#release(scope);
+    for (const phase of this.plan.phases) for (const { ref } of phase.reductions) this.#drop(ref);
+  }
+
+  #phase(phase: Phase): void {
+    const { plan } = this;
+    if (phase.ops.length === 0 && phase.reductions.length === 0) return;
+    const accumulators = phase.reductions.map((planned) => {
+      const operand = plan.ops[planned.op.args[0]!]!.op.dtype;
+      const groups = this.#lanesReduced ? plan.unroll : planned.lanes ? this.block.length : 0;
+      return startReduction(this, planned, operand, groups);
+    });
+    const empty = plan.loops.slice(plan.rowDepth).some((l) => l.size === 0);
+    if (!empty) this.#elements(plan.rowDepth, phase, accumulators, this.#phaseTracks(phase));
+    for (const acc of accumulators) this.#values[acc.planned.ref] = finishReduction(this, acc, this.#lanesReduced);
+  }
+
+  /** The tracks that a phase moves in its loops. */
+  #phaseTracks(phase: Phase): Track[] {
+    const tracks = new Set<Track>();
+    for (const o of phase.ops) {
+      if (phase.loads.has(o.ref) || phase.saves.has(o.ref)) tracks.add(this.#keptTracks.get(o.ref)!);
+      if (phase.loads.has(o.ref)) continue;
+      const own = this.#tracks.get(o.ref)!;
+      if (own.place) tracks.add(own.place);
+      if (own.expr) tracks.add(own.expr);
+      for (const limit of own.limits) tracks.add(limit.track);
+    }
+    if (this.#position && phase.reductions.some((o) => o.op.op === 'argmax')) tracks.add(this.#position);
+    return [...tracks];
+  }
+
+  #elements(depth: number, phase: Phase, accumulators: readonly Accumulator[], tracks: readonly Track[]): void {
+    const scope = this.#ops(
+      phase.ops.filter((o) => o.depth === depth),
+      phase,
+    );
+    if (depth < this.plan.loops.length) {
+      this.#loop(depth, tracks, () => this.#elements(depth + 1, phase, accumulators, tracks));
+    } else {
+      for (const acc of accumulators) {
+        const x = this.#values[acc.planned.op.args[0]!]!;
+        accumulate(this, acc, x, this.#lanesReduced, this.#position);
+      }
+    }
+    this.#release(scope);
+  }
+
+  /** Writes operations in order, stores last, so that what is updated in place was read before. */
+  #ops(list: readonly PlannedOp[], phase?: Phase): Scope {
+    const ops = [...list.filter((o) => !isStore(o)), ...list.filter(isStore)];
+    for (const o of ops) {
+      if (o.op.op === 'nothing' || isReduction(o.op)) continue;
+      if (phase?.loads.has(o.ref)) {
+        this.#values[o.ref] = this.#loadKept(o);
+        continue;
+      }
+      const value = this.#op(o);
+      if (value) this.#values[o.ref] = value;
+      if (value && phase?.saves.has(o.ref)) this.#saveKept(o, value);
+    }
+    return { ops };
+  }
+
+  #release(scope: Scope): void {
+    for (const { ref } of scope.ops) this.#drop(ref);
+  }
+
+  #drop(ref: number): void {
+    const value = this.#values[ref];
+    if (value) this.vectors.release(value);
+    this.#values[ref] = undefined;
+  }
+
+  #loadKept(o: PlannedOp): Value {
+    const { f } = this.frame;
+    const track = this.#keptTracks.get(o.ref)!;
+    const count = this.block.length * (o.op.dtype === 'f64' ? 2 : 1);
+    const regs = this.vectors.width(count).fill((at) => f.get(this.tracker.at(track)).mem('v128.load', at * 16, 2));
+    return { dtype: o.op.dtype, uniform: false, regs };
+  }
+
+  #saveKept(o: PlannedOp, value: Value): void {
+    const { f } = this.frame;
+    const track = this.#keptTracks.get(o.ref)!;
+    value.regs.forEach((local, at) =>
+      f
+        .get(this.tracker.at(track))
+        .get(local)
+        .mem('v128.store', at * 16, 2),
+    );
+  }
+
+  #op(o: PlannedOp): Value | null {
+    const { vectors } = this;
+    const tracks = this.#tracks.get(o.ref)!;
+    const arg = (i: number): Value => this.#values[o.op.args[i]!]!;
+    const { op, dtype, source } = o.op;
+    switch (op) {
+      case 'load':
+        return emitLoad(this, o, tracks);
+      case 'store':
+        emitStore(this, o, tracks, arg(0));
+        return null;
+      case 'gather':
+        return emitGather(this, o, tracks, arg(0));
+      case 'guard':
+        return emitGuard(this, o, tracks, arg(0));
+      case 'index':
+        return emitIndex(this, o, tracks);
+      case 'random':
+        return emitRandom(this, o, tracks);
+      case 'constant':
+        return vectors.constant(dtype, (source as Instruction & { op: 'constant' }).value);
+      case 'scalar':
+        return this.#scalar(source as Instruction & { op: 'scalar' });
+      case 'where':
+        return emitWhere(vectors, arg(0), arg(1), arg(2));
+      case 'cast':
+        return emitCast(vectors, arg(0), dtype);
+      case 'bitcast':
+        return emitBitcast(vectors, arg(0), dtype);
+    }
+    if (isUnary(op)) return emitUnary(vectors, op as UnaryOp, arg(0));
+    if (isBinary(op)) return emitBinary(vectors, op as BinaryOp, arg(0), arg(1));
+    return null;
+  }
+
+  /** A parameter in every lane. */
+  #scalar({ dtype, param }: Instruction & { op: 'scalar' }): Value {
+    const { f } = this.frame;
+    const regs = this.vectors.width(1).fill(() => {
+      const whole = dtype !== 'f32' && dtype !== 'f64' && dtype !== 'bool';
+      if (!whole) this.frame.pushNumber(param);
+      if (dtype === 'f32') f.op('f32.demote_f64').op('f32x4.splat');
+      else if (dtype === 'f64') f.op('f64x2.splat');
+      else if (dtype === 'bool') {
+        f.f64(0).op('f64.ne').op('i32x4.splat').op('i32x4.neg');
+      } else {
+        this.frame.pushWhole(param);
+        if (dtype === 'u8') f.i32(255).op('i32.and');
+        f.op('i32x4.splat');
+      }
+    });
+    return { dtype, uniform: true, regs };
+  }
+
+  #loop(d: number, tracks: readonly Track[], body: () => void): void {
+    const loop = this.plan.loops[d]!;
+    const { f } = this.frame;
+    const inner = (counter: Local) => {
+      this.frame.counters[loop.variable] = counter;
+      this.tracker.inside(d, tracks, body);
+    };
+    const counter = f.borrow('i32');
+    const bounds = loop.ranged ? this.#bounds() : null;
+    this.tracker.loop(d, tracks, bounds?.from ?? 0, (move) => {
+      if (loop.lane) this.#lanes(loop, counter, { bounds, inner, move });
+      else {
+        f.for(counter, { from: bounds?.from ?? 0, to: bounds?.to ?? loop.size }, () => {
+          inner(counter);
+          move(1);
+        });
+      }
+    });
+    if (bounds) f.release(bounds.from, bounds.to);
+    f.release(counter);
+  }
+
+  /** The part of axis 0 that this call runs. */
+  #bounds(): { from: Local; to: Local } {
+    const { f } = this.frame;
+    const scale = this.plan.nest.rangeScale;
+    const [from, to] = [f.borrow('i32'), f.borrow('i32')];
+    f.get(this.frame.begin).i32(scale).op('i32.mul').set(from);
+    f.get(this.frame.end).i32(scale).op('i32.mul').set(to);
+    return { from, to };
+  }
+
+  /** Whole blocks of lanes, then what is left. */
+  #lanes(
+    { size }: Loop,
+    counter: Local,
+    {
+      bounds,
+      inner,
+      move,
+    }: { bounds: { from: Local; to: Local } | null; inner: (c: Local) => void; move: (by: number) => void },
+  ): void {
+    const { f } = this.frame;
+    const full = 4 * this.plan.unroll;
+    const rest = size % full;
+    const whole = size - rest;
+    const blockLoop = () => {
+      this.block = new Array<number>(this.plan.unroll).fill(4);
+      inner(counter);
+      move(full);
+    };
+    const remainder = () => {
+      this.block = Array.from({ length: Math.ceil(rest / 4) }, (_, g) => Math.min(4, rest - 4 * g));
+      inner(counter);
+    };
+    if (bounds) {
+      f.scratch('i32', (last) => {
+        f.get(bounds.to)
+          .i32(full - 1)
+          .op('i32.sub')
+          .set(last);
+        f.for(counter, { from: bounds.from, to: last, step: full }, blockLoop);
+      });
+      if (rest > 0) f.get(counter).get(bounds.to).op('i32.lt_s').if(remainder);
+    } else {
+      if (whole > 0) f.for(counter, { to: whole, step: full }, blockLoop);
+      else f.i32(0).set(counter);
+      if (rest > 0) remainder();
+    }
+    this.block = [];
+  }
+}
+
+function tracksOf(table: TrackTable, op: NestOp): OpTracks {
+  const limits = (op.place?.limits ?? op.limits ?? []).map(({ term, min, end }) => ({
+    track: table.of({ kind: 'none' }, term),
+    min,
+    end,
+  }));
+  const place = op.place && table.of({ kind: 'binding', binding: op.place.binding }, op.place.index, widths[op.dtype]);
+  const expr = op.expr && table.of({ kind: 'none' }, op.expr);
+  return { ...(place && { place }), ...(expr && { expr }), limits };
+}
+
+/** In how many steps of the range a part must begin, so that its blocks of lanes are whole. */
+export function grainOf(plan: Plan): number {
+  const lane = plan.loops[plan.laneLoop];
+  if (!lane?.ranged) return 1;
+  const full = 4 * plan.unroll;
+  let scale = plan.nest.rangeScale;
+  let step = full;
+  while (scale % 2 === 0 && step > 1) {
+    scale /= 2;
+    step /= 2;
+  }
+  return step;
+}
+
+/** Writes a nest into a function. */
+export const emitNest = (frame: Frame, plan: Plan): void => new NestEmitter(frame, plan).run();

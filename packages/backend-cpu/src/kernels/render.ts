@@ -1,0 +1,126 @@
+/*
+ * From a kernel to functions of a module: one for the producer, one for the body. Both take a part of the range, and
+ * are called in turn for each part, while what the producer wrote is in the cache.
+ */
+import type { Kernel, Producer } from '@dl/tensor';
+import type { FunctionBuilder, ModuleBuilder } from '../wasm/assembler';
+import { contractionPlan } from './contraction';
+import { isBinary, isUnary, rendersElementwise } from './elementwise';
+import { emitNest, grainOf } from './loop';
+import { nestOf } from './nest';
+import { planOf } from './plan';
+import { emitScan } from './scan';
+import { emitScatter, scatterBase } from './scatter';
+import { emitSort, sortScratch } from './sort';
+import { blockBytes, Frame, kernelSignature, type Target } from './target';
+
+/** A function of a kernel, before it is written. */
+interface Part {
+  /** Every part of the range must begin at a multiple of this. */
+  readonly grain: number;
+  readonly scratchBytes: number;
+  /** Rough count of element operations for the whole range. */
+  readonly work: number;
+  emit(frame: Frame): void;
+}
+
+/** What a runtime must know to call a rendered kernel. */
+export interface RenderedKernel {
+  /** Names of the exported functions, in the order in which they are called for each part. */
+  readonly functions: readonly string[];
+  readonly range: number;
+  /** Steps of the range that one call takes. */
+  readonly chunk: number;
+  readonly scratchBytes: number;
+  readonly blockBytes: number;
+}
+
+const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
+
+function bodyPart(kernel: Kernel): Part {
+  const plan = planOf(nestOf(kernel));
+  const work = product(kernel.rows) * product(kernel.reduced) * Math.max(1, kernel.body.length / 4);
+  return { grain: grainOf(plan), scratchBytes: plan.scratchBytes, work, emit: (frame) => emitNest(frame, plan) };
+}
+
+function producerPart(kernel: Kernel, producer: Producer): Part {
+  const { range, bindings } = kernel;
+  switch (producer.kind) {
+    case 'contraction': {
+      const plan = contractionPlan(producer, range);
+      const work = product([...producer.batch, ...producer.m, ...producer.n, ...producer.k]) / 4;
+      return { grain: grainOf(plan), scratchBytes: plan.scratchBytes, work, emit: (frame) => emitNest(frame, plan) };
+    }
+    case 'scatter': {
+      const { outer, inner, limit, count } = producer;
+      const work = product(outer) * product(inner) * (limit / 4 + count * 4);
+      const indexDtype = bindings[producer.index.binding]!.dtype;
+      const grain = grainOf(scatterBase(producer, range));
+      return { grain, scratchBytes: 0, work, emit: (frame) => emitScatter(frame, producer, { range, indexDtype }) };
+    }
+    case 'scan': {
+      const work = product(producer.rows) * producer.length * 2;
+      return { grain: 1, scratchBytes: 0, work, emit: (frame) => emitScan(frame, producer, range) };
+    }
+    case 'sort': {
+      const { rows, length } = producer;
+      const work = product(rows) * length * Math.log2(length + 1) * 4;
+      return { grain: 1, scratchBytes: sortScratch(length), work, emit: (frame) => emitSort(frame, producer, range) };
+    }
+  }
+}
+
+const partsOf = (kernel: Kernel): Part[] => [
+  ...(kernel.producer ? [producerPart(kernel, kernel.producer)] : []),
+  ...(kernel.body.length > 0 ? [bodyPart(kernel)] : []),
+];
+
+/** Work of one call: long enough to hide the call, short enough for the engine to change to optimised code. */
+const callWork = 1 << 17;
+
+const commonMultiple = (a: number, b: number): number => {
+  let [x, y] = [a, b];
+  while (y > 0) [x, y] = [y, x % y];
+  return (a / x) * b;
+};
+
+/** Steps of the range for one call: a multiple of every part's grain. */
+function chunkOf(kernel: Kernel, parts: readonly Part[]): number {
+  const grain = parts.map((p) => p.grain).reduce(commonMultiple, 1);
+  const work = parts.reduce((sum, p) => sum + p.work, 0) / kernel.range;
+  const steps = Math.max(1, callWork / Math.max(1, work));
+  return Math.max(grain, Math.floor(steps / grain) * grain);
+}
+
+/** Writes the functions of a kernel into a module. `name` begins the names of its exports. */
+export function renderKernel(module: ModuleBuilder, target: Target, kernel: Kernel, name: string): RenderedKernel {
+  const parts = partsOf(kernel);
+  const functions = parts.map((part, i) => {
+    const own = `${name}_${i}`;
+    module.function({ ...kernelSignature, export: own }, (f: FunctionBuilder) =>
+      part.emit(new Frame(f, target, kernel)),
+    );
+    return own;
+  });
+  return {
+    functions,
+    range: kernel.range,
+    chunk: chunkOf(kernel, parts),
+    scratchBytes: Math.max(0, ...parts.map((p) => p.scratchBytes)),
+    blockBytes: blockBytes(kernel),
+  };
+}
+
+/** Whether a kernel can be rendered; a string says why not. */
+export function rendersKernel(kernel: Kernel): true | string {
+  const half = kernel.bindings.find((b) => b.dtype === 'f16');
+  if (half) return 'there is no f16';
+  if (kernel.rows.length + kernel.reduced.length > 30) return 'it has more than 30 axes';
+  for (const instruction of kernel.body) {
+    const { op } = instruction;
+    if (!isUnary(op) && !isBinary(op)) continue;
+    const operand = kernel.body[(instruction as { args: readonly number[] }).args[0]!]!.dtype;
+    if (!rendersElementwise(op, operand)) return `there is no ${op} of ${operand}`;
+  }
+  return true;
+}
