@@ -20,6 +20,8 @@ export const goldenCategories = [
   'losses',
   'optim',
   'init',
+  'vision',
+  'audio',
   'second_order',
 ] as const;
 
