@@ -1,1 +1,34 @@
-export {};
+/** @dl/layers: modules, layers, initialisers and losses. */
+export * from './activation-layers';
+export * from './activations';
+export * from './conv-layers';
+export {
+  type ConvolutionOptions,
+  convolve,
+  convolveTransposed,
+  type Padding,
+  type PerAxis,
+  type TransposedOptions,
+} from './convolution';
+export { Dropout, type DropoutOptions, dropout } from './dropout';
+export { Flatten } from './flatten';
+export * from './init';
+export { Linear, linear, type WeightOptions } from './linear';
+export * from './losses/binary';
+export { type CrossEntropyOptions, crossEntropy, type NllOptions, nll } from './losses/cross-entropy';
+export type { Reduction, ReductionOptions } from './losses/reduction';
+export * from './losses/regression';
+export { type ForwardHook, type Layer, Module } from './module';
+export { Parameter, type ParameterOptions } from './parameter';
+export * from './pool-layers';
+export {
+  type AvgPoolOptions,
+  avgPool,
+  type MaxPoolOptions,
+  maxPool,
+  maxPoolIndices,
+  type PoolOptions,
+} from './pooling';
+export { Sequential } from './sequential';
+export { type LoadReport, type LoadStateOptions, type Misshapen, type StateDict, StateDictError } from './state-dict';
+export type { Summary, SummaryRow } from './summary';
