@@ -9,7 +9,7 @@ import { schedule } from '../schedule';
 import { sameKey, type Written } from './program';
 
 export interface Prepared {
-  readonly key: readonly unknown[];
+  readonly key: readonly number[];
   readonly hash: number;
   readonly schedule: Schedule;
   readonly executable: Executable;

@@ -155,7 +155,7 @@ function bind(backend: Backend, written: Written, outputs: readonly Storage[]): 
 function settle(order: readonly Node[]): void {
   for (const node of order) {
     if (node.stored === null) node.computed++;
-    else if (!node.requiresGrad) node.sources = [];
+    else if (!node.requiresGrad || node.consumed) node.sources = [];
   }
 }
 
