@@ -12,6 +12,7 @@ export {
 } from './convolution';
 export { Dropout, type DropoutOptions, dropout } from './dropout';
 export { Flatten } from './flatten';
+export { type AffineGridOptions, affineGrid, type GridSampleOptions, gridSample } from './grid-sample';
 export * from './init';
 export { Linear, linear, type WeightOptions } from './linear';
 export * from './losses/binary';
