@@ -1,3 +1,4 @@
+import { cpu } from '@dl/backend-cpu';
 import { referenceBackend } from '@dl/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -22,178 +23,183 @@ import {
   unfold,
 } from './index';
 
-beforeAll(() => setBackend(referenceBackend()));
+describe.each([
+  ['reference', referenceBackend],
+  ['cpu', cpu],
+])('on the %s backend', (_, makeBackend) => {
+  beforeAll(async () => setBackend(await makeBackend()));
 
-const x = tensor([
-  [1, 2, 3],
-  [4, 5, 6],
-]);
+  const x = tensor([
+    [1, 2, 3],
+    [4, 5, 6],
+  ]);
 
-describe('selection', () => {
-  it('cuts triangles and diagonals', async () => {
-    expect(await tril(x).array()).toEqual([
-      [1, 0, 0],
-      [4, 5, 0],
-    ]);
-    expect(await triu(x, 1).array()).toEqual([
-      [0, 2, 3],
-      [0, 0, 6],
-    ]);
-    expect(await diagonal(x).array()).toEqual([1, 5]);
-    expect(await diagonal(x, 1).array()).toEqual([2, 6]);
-    expect(await diagonal(x, -1).array()).toEqual([4]);
-    expect(diagonal(x, 9).shape).toEqual([0]);
+  describe('selection', () => {
+    it('cuts triangles and diagonals', async () => {
+      expect(await tril(x).array()).toEqual([
+        [1, 0, 0],
+        [4, 5, 0],
+      ]);
+      expect(await triu(x, 1).array()).toEqual([
+        [0, 2, 3],
+        [0, 0, 6],
+      ]);
+      expect(await diagonal(x).array()).toEqual([1, 5]);
+      expect(await diagonal(x, 1).array()).toEqual([2, 6]);
+      expect(await diagonal(x, -1).array()).toEqual([4]);
+      expect(diagonal(x, 9).shape).toEqual([0]);
+    });
+
+    it('rolls along axes, or through the whole', async () => {
+      expect(await roll(x, [1, -1], [0, 1]).array()).toEqual([
+        [5, 6, 4],
+        [2, 3, 1],
+      ]);
+      expect(await roll(x, 1).array()).toEqual([
+        [6, 1, 2],
+        [3, 4, 5],
+      ]);
+      expect(moveAxis(ones([2, 3, 4]), 0, -1).shape).toEqual([3, 4, 2]);
+    });
+
+    it('adds slices at indices, repeated ones too', async () => {
+      const i = tensor(new Int32Array([0, 0]));
+      expect(
+        await indexAdd(
+          tensor([
+            [0, 0],
+            [1, 1],
+          ]),
+          0,
+          i,
+          tensor([
+            [1, 2],
+            [3, 4],
+          ]),
+        ).array(),
+      ).toEqual([
+        [4, 6],
+        [1, 1],
+      ]);
+    });
   });
 
-  it('rolls along axes, or through the whole', async () => {
-    expect(await roll(x, [1, -1], [0, 1]).array()).toEqual([
-      [5, 6, 4],
-      [2, 3, 1],
-    ]);
-    expect(await roll(x, 1).array()).toEqual([
-      [6, 1, 2],
-      [3, 4, 5],
-    ]);
-    expect(moveAxis(ones([2, 3, 4]), 0, -1).shape).toEqual([3, 4, 2]);
+  describe('padding', () => {
+    it('mirrors, repeats edges and wraps', async () => {
+      const row = tensor([1, 2, 3, 4]);
+      expect(await padWith(row, [[2, 1]], { mode: 'reflect' }).array()).toEqual([3, 2, 1, 2, 3, 4, 3]);
+      expect(await padWith(row, [[2, 1]], { mode: 'replicate' }).array()).toEqual([1, 1, 1, 2, 3, 4, 4]);
+      expect(await padWith(row, [[2, 1]], { mode: 'circular' }).array()).toEqual([3, 4, 1, 2, 3, 4, 1]);
+      expect(() => padWith(row, [[4, 0]], { mode: 'reflect' })).toThrow(
+        'pad: reflect by 4 and 0 along axis 0 of [4], which allows 0 to 3',
+      );
+    });
   });
 
-  it('adds slices at indices, repeated ones too', async () => {
-    const i = tensor(new Int32Array([0, 0]));
-    expect(
-      await indexAdd(
-        tensor([
-          [0, 0],
-          [1, 1],
-        ]),
-        0,
-        i,
-        tensor([
-          [1, 2],
-          [3, 4],
-        ]),
-      ).array(),
-    ).toEqual([
-      [4, 6],
-      [1, 1],
-    ]);
-  });
-});
-
-describe('padding', () => {
-  it('mirrors, repeats edges and wraps', async () => {
-    const row = tensor([1, 2, 3, 4]);
-    expect(await padWith(row, [[2, 1]], { mode: 'reflect' }).array()).toEqual([3, 2, 1, 2, 3, 4, 3]);
-    expect(await padWith(row, [[2, 1]], { mode: 'replicate' }).array()).toEqual([1, 1, 1, 2, 3, 4, 4]);
-    expect(await padWith(row, [[2, 1]], { mode: 'circular' }).array()).toEqual([3, 4, 1, 2, 3, 4, 1]);
-    expect(() => padWith(row, [[4, 0]], { mode: 'reflect' })).toThrow(
-      'pad: reflect by 4 and 0 along axis 0 of [4], which allows 0 to 3',
-    );
-  });
-});
-
-describe('windows', () => {
-  it('slides along an axis', async () => {
-    expect(await slidingWindows(tensor([1, 2, 3, 4, 5]), 0, 3, 2).array()).toEqual([
-      [1, 2, 3],
-      [3, 4, 5],
-    ]);
-    expect(await slidingWindows(x, 0, 2).array()).toEqual([
-      [
+  describe('windows', () => {
+    it('slides along an axis', async () => {
+      expect(await slidingWindows(tensor([1, 2, 3, 4, 5]), 0, 3, 2).array()).toEqual([
+        [1, 2, 3],
+        [3, 4, 5],
+      ]);
+      expect(await slidingWindows(x, 0, 2).array()).toEqual([
+        [
+          [1, 4],
+          [2, 5],
+          [3, 6],
+        ],
+      ]);
+      expect(await slidingWindows(tensor([1, 2, 3, 4, 5]), 0, 2, 1, 3).array()).toEqual([
         [1, 4],
         [2, 5],
-        [3, 6],
-      ],
-    ]);
-    expect(await slidingWindows(tensor([1, 2, 3, 4, 5]), 0, 2, 1, 3).array()).toEqual([
-      [1, 4],
-      [2, 5],
-    ]);
+      ]);
+    });
+
+    it('folds what it unfolded, counting overlaps', async () => {
+      const image = ones([1, 1, 3, 3]);
+      const columns = unfold(image, { kernelSize: [2, 2] });
+      expect(columns.shape).toEqual([1, 4, 4]);
+      expect(await fold(columns, [3, 3], { kernelSize: [2, 2] }).array(4)).toEqual([
+        [
+          [
+            [1, 2, 1],
+            [2, 4, 2],
+            [1, 2, 1],
+          ],
+        ],
+      ]);
+    });
   });
 
-  it('folds what it unfolded, counting overlaps', async () => {
-    const image = ones([1, 1, 3, 3]);
-    const columns = unfold(image, { kernelSize: [2, 2] });
-    expect(columns.shape).toEqual([1, 4, 4]);
-    expect(await fold(columns, [3, 3], { kernelSize: [2, 2] }).array(4)).toEqual([
+  describe('einsum', () => {
+    const a = tensor([
+      [1, 2],
+      [3, 4],
+    ]);
+    it.each([
       [
+        'ij,jk->ik',
+        [a, a],
         [
-          [1, 2, 1],
-          [2, 4, 2],
-          [1, 2, 1],
+          [7, 10],
+          [15, 22],
         ],
       ],
-    ]);
-  });
-});
+      [
+        'ij->ji',
+        [a],
+        [
+          [1, 3],
+          [2, 4],
+        ],
+      ],
+      ['ij->', [a], 10],
+      ['ii->i', [a], [1, 4]],
+      ['ii', [a], 5],
+      ['ij,ij->', [a, a], 30],
+      [
+        'ij,jk,kl->il',
+        [a, a, a],
+        [
+          [37, 54],
+          [81, 118],
+        ],
+      ],
+      ['...j,j->...', [a, tensor([1, 1])], [3, 7]],
+      [
+        'ba',
+        [a],
+        [
+          [1, 3],
+          [2, 4],
+        ],
+      ],
+    ])('%s', async (equation, operands, expected) => {
+      expect(await einsum(equation, ...operands).array()).toEqual(expected);
+    });
 
-describe('einsum', () => {
-  const a = tensor([
-    [1, 2],
-    [3, 4],
-  ]);
-  it.each([
-    [
-      'ij,jk->ik',
-      [a, a],
-      [
-        [7, 10],
-        [15, 22],
-      ],
-    ],
-    [
-      'ij->ji',
-      [a],
-      [
-        [1, 3],
-        [2, 4],
-      ],
-    ],
-    ['ij->', [a], 10],
-    ['ii->i', [a], [1, 4]],
-    ['ii', [a], 5],
-    ['ij,ij->', [a, a], 30],
-    [
-      'ij,jk,kl->il',
-      [a, a, a],
-      [
-        [37, 54],
-        [81, 118],
-      ],
-    ],
-    ['...j,j->...', [a, tensor([1, 1])], [3, 7]],
-    [
-      'ba',
-      [a],
-      [
-        [1, 3],
-        [2, 4],
-      ],
-    ],
-  ])('%s', async (equation, operands, expected) => {
-    expect(await einsum(equation, ...operands).array()).toEqual(expected);
+    it('names sizes that disagree', () => {
+      expect(() => einsum('ij,jk->ik', a, ones([3, 2]))).toThrow(
+        'einsum: axis j has 2 elements in [2, 2], but 3 in [3, 2]',
+      );
+      expect(() => einsum('ij->ik', a)).toThrow(/k, which no operand has/);
+    });
   });
 
-  it('names sizes that disagree', () => {
-    expect(() => einsum('ij,jk->ik', a, ones([3, 2]))).toThrow(
-      'einsum: axis j has 2 elements in [2, 2], but 3 in [3, 2]',
-    );
-    expect(() => einsum('ij->ik', a)).toThrow(/k, which no operand has/);
-  });
-});
-
-describe('other functions', () => {
-  it('takes numbers on either side', async () => {
-    expect(await sub(1, tensor([3])).item()).toBe(-2);
-    expect(await outer(tensor([1, 2]), tensor([3, 4])).array()).toEqual([
-      [3, 4],
-      [6, 8],
-    ]);
-    expect(await fmod(tensor([-5, 5]), 3).array()).toEqual([-2, 2]);
-    expect(await logAddExp(tensor([1000, -Infinity]), tensor([1000, -Infinity])).array()).toEqual([
-      expect.closeTo(1000.6931, 3),
-      -Infinity,
-    ]);
-    expect(await norm(tensor([3, -4]), 1).item()).toBe(7);
-    expect(await norm(tensor([3, -4]), Infinity).item()).toBe(4);
+  describe('other functions', () => {
+    it('takes numbers on either side', async () => {
+      expect(await sub(1, tensor([3])).item()).toBe(-2);
+      expect(await outer(tensor([1, 2]), tensor([3, 4])).array()).toEqual([
+        [3, 4],
+        [6, 8],
+      ]);
+      expect(await fmod(tensor([-5, 5]), 3).array()).toEqual([-2, 2]);
+      expect(await logAddExp(tensor([1000, -Infinity]), tensor([1000, -Infinity])).array()).toEqual([
+        expect.closeTo(1000.6931, 3),
+        -Infinity,
+      ]);
+      expect(await norm(tensor([3, -4]), 1).item()).toBe(7);
+      expect(await norm(tensor([3, -4]), Infinity).item()).toBe(4);
+    });
   });
 });
