@@ -1,6 +1,9 @@
 export { evaluateNode, evaluateProgram } from './evaluate/program';
 export { decodeValue, encodeValue, toValue, type Value } from './evaluate/value';
+export type { GoldenOp, GoldenOps } from './golden/ops/call';
 export { compareGolden, type GoldenCase, type GoldenCategory, goldenCategories, readGolden } from './golden/read';
+export { type GoldenOptions, type GoldenReport, type Gradient, runGolden, runGoldenCase } from './golden/run';
+export { type GoldenTable, goldenTables } from './golden/tables';
 export { type ProgramOptions, programArbitrary } from './random/arbitrary';
 export type { ProgramCase } from './random/builder';
 export { checkProgram, type Scheduler } from './random/run';

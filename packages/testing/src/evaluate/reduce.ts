@@ -4,18 +4,21 @@ import { reducers } from '../scalar/arithmetic';
 import type { Call, Row } from './row';
 import { elementAt, fill, positionsOf, type Value } from './value';
 
-/** A position of `rank` axes with `given` on the listed axes and `others`, in order, on the rest. */
-function mergePosition(
+const freeAxes = (rank: number, used: readonly number[]): number[] =>
+  Array.from({ length: rank }, (_, axis) => axis).filter((axis) => !used.includes(axis));
+
+/** Writes positions of `rank` axes: `given` on the listed axes, `others` in order on the rest. The array is reused. */
+function positionMerger(
   rank: number,
   axes: readonly number[],
-  given: readonly number[],
-  others: readonly number[],
-): number[] {
-  let next = 0;
-  return Array.from({ length: rank }, (_, axis) => {
-    const i = axes.indexOf(axis);
-    return i >= 0 ? given[i]! : others[next++]!;
-  });
+): (given: readonly number[], others: readonly number[]) => readonly number[] {
+  const free = freeAxes(rank, axes);
+  const position = new Array<number>(rank).fill(0);
+  return (given, others) => {
+    for (let i = 0; i < axes.length; i++) position[axes[i]!] = given[i]!;
+    for (let i = 0; i < free.length; i++) position[free[i]!] = others[i]!;
+    return position;
+  };
 }
 
 const reduction =
@@ -23,8 +26,9 @@ const reduction =
   ({ attrs: { axes }, sources, shape, dtype }) => {
     const x = sources[0]!;
     const inside = positionsOf(axes.map((axis) => x.shape[axis]!));
+    const merge = positionMerger(x.shape.length, axes);
     return fill(shape, dtype, (position) => {
-      const values = inside.map((given) => elementAt(x, mergePosition(x.shape.length, axes, given, position)));
+      const values = inside.map((given) => elementAt(x, merge(given, position)));
       return reducers[op](values, x.dtype);
     });
   };
@@ -36,27 +40,22 @@ function sumOfProducts(dtype: Value['dtype'], pairs: Iterable<readonly [number, 
   return total;
 }
 
-const freeAxes = (rank: number, batch: readonly number[], contract: readonly number[]): number[] =>
-  Array.from({ length: rank }, (_, axis) => axis).filter((axis) => !batch.includes(axis) && !contract.includes(axis));
-
 const dot: Row<'dot'> = ({ attrs, sources, shape, dtype }) => {
   const [lhs, rhs] = [sources[0]!, sources[1]!];
-  const lhsFree = freeAxes(lhs.shape.length, attrs.lhsBatch, attrs.lhsContract).length;
-  const batch = attrs.lhsBatch.length;
-  const contracted = positionsOf(attrs.lhsContract.map((axis) => lhs.shape[axis]!));
   const lhsAxes = [...attrs.lhsBatch, ...attrs.lhsContract];
-  const rhsAxes = [...attrs.rhsBatch, ...attrs.rhsContract];
+  const batch = attrs.lhsBatch.length;
+  const rhsStart = batch + lhs.shape.length - lhsAxes.length;
+  const contracted = positionsOf(attrs.lhsContract.map((axis) => lhs.shape[axis]!));
+  const left = positionMerger(lhs.shape.length, lhsAxes);
+  const right = positionMerger(rhs.shape.length, [...attrs.rhsBatch, ...attrs.rhsContract]);
   return fill(shape, dtype, (position) => {
     const batched = position.slice(0, batch);
-    const left = position.slice(batch, batch + lhsFree);
-    const right = position.slice(batch + lhsFree);
-    return sumOfProducts(
-      dtype,
-      contracted.map((k) => [
-        elementAt(lhs, mergePosition(lhs.shape.length, lhsAxes, [...batched, ...k], left)),
-        elementAt(rhs, mergePosition(rhs.shape.length, rhsAxes, [...batched, ...k], right)),
-      ]),
-    );
+    const [m, n] = [position.slice(batch, rhsStart), position.slice(rhsStart)];
+    const pairs = contracted.map((k): [number, number] => {
+      const given = [...batched, ...k];
+      return [elementAt(lhs, left(given, m)), elementAt(rhs, right(given, n))];
+    });
+    return sumOfProducts(dtype, pairs);
   });
 };
 

@@ -32,10 +32,20 @@ export function fill(
   return data;
 }
 
+const knownStrides = new WeakMap<Shape, readonly number[]>();
+
+function stridesFor(shape: Shape): readonly number[] {
+  let strides = knownStrides.get(shape);
+  if (!strides) knownStrides.set(shape, (strides = stridesOf(shape)));
+  return strides;
+}
+
 /** The row-major place of a position. */
 export function flatOf(shape: Shape, position: readonly number[]): number {
-  const strides = stridesOf(shape);
-  return position.reduce((flat, i, axis) => flat + i * strides[axis]!, 0);
+  const strides = stridesFor(shape);
+  let flat = 0;
+  for (let axis = 0; axis < strides.length; axis++) flat += position[axis]! * strides[axis]!;
+  return flat;
 }
 
 /** The element at a position. */

@@ -201,6 +201,7 @@ class Reference implements ReferenceBackend {
   }
 
   free(storage: Storage): void {
+    if (this.disposed) return;
     const memory = this.own('free', storage);
     if (memory.freed) throw new BackendError('free: the storage was freed before.');
     memory.freed = true;

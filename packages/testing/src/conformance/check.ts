@@ -1,0 +1,91 @@
+/** Runs rows of the suite on the backend in use and compares each result with the evaluator. */
+import { type Backend, compile, type DType, Tensor, tensor } from '@dl/tensor';
+import { evaluateNode } from '../evaluate/program';
+import type { Value } from '../evaluate/value';
+import { compareValues, type Tolerance } from '../tolerance';
+import { type Call, type Row, sample } from './row';
+
+const replays = 3;
+
+export const toTensor = ({ data, shape, dtype }: Value): Tensor => tensor(data, shape, { dtype });
+
+export async function readValue(x: Tensor): Promise<Value> {
+  return { shape: x.shape, dtype: x.dtype, data: Float64Array.from(await x.data()) };
+}
+
+const listed = (results: Tensor | readonly Tensor[]): readonly Tensor[] =>
+  results instanceof Tensor ? [results] : results;
+
+/** What the recorded primitives give for these inputs. */
+function evaluate(call: Call, inputs: readonly Value[]): Value[] {
+  const tensors = inputs.map(toTensor);
+  const leaves = new Map(tensors.map((x, i) => [x.node, inputs[i]!]));
+  return listed(call.apply(...tensors)).map((result) => evaluateNode(result.node, leaves));
+}
+
+const sampled = (call: Call, dtype: DType, seed: number): Value[] =>
+  call.inputs.map((input) => sample(input, dtype, seed));
+
+async function difference(
+  results: readonly Tensor[],
+  wanted: readonly Value[],
+  tolerance: Tolerance,
+): Promise<string | undefined> {
+  for (const [i, want] of wanted.entries()) {
+    const found = compareValues(await readValue(results[i]!), want, tolerance);
+    if (found) return results.length > 1 ? `result ${i}: ${found}` : found;
+  }
+  return undefined;
+}
+
+async function checkEager(call: Call, dtype: DType, tolerance: Tolerance): Promise<string | undefined> {
+  const inputs = sampled(call, dtype, 0);
+  const wanted = evaluate(call, inputs);
+  return difference(listed(call.apply(...inputs.map(toTensor))), wanted, tolerance);
+}
+
+/** One compiled function called three times on different data; all results are read only after the last call. */
+async function checkCompiled(call: Call, dtype: DType, tolerance: Tolerance): Promise<string | undefined> {
+  const run = compile((inputs: Tensor[]) => [...listed(call.apply(...inputs))], { name: 'conformance' });
+  const seeds = Array.from({ length: replays }, (_, seed) => seed);
+  const inputs = seeds.map((seed) => sampled(call, dtype, seed));
+  const results = inputs.map((values) => run(values.map(toTensor)));
+  for (const [i, result] of results.entries()) {
+    const found = await difference(result, evaluate(call, inputs[i]!), tolerance);
+    if (found) return `call ${i}: ${found}`;
+  }
+  return undefined;
+}
+
+const describeCall = (call: Call): string => {
+  const shapes = call.inputs.map(({ shape }) => `[${shape}]`).join(' ');
+  return call.label ? `${call.label}, ${shapes}` : shapes;
+};
+
+/** A tolerance for f32 is far too loose for f64. */
+const toleranceFor = (row: Row, dtype: DType): Tolerance =>
+  dtype === 'f64' && row.tolerance?.rtol !== 0 ? {} : (row.tolerance ?? {});
+
+/**
+ * Runs every call of a row in every dtype that the backend has, eager and compiled.
+ *
+ * @returns a line for each failure
+ */
+export async function checkRow(row: Row, backend: Backend): Promise<string[]> {
+  const failures: string[] = [];
+  for (const dtype of row.dtypes.filter((d) => backend.capabilities.dtypes.includes(d))) {
+    const tolerance = toleranceFor(row, dtype);
+    for (const call of row.calls) {
+      for (const check of [checkEager, checkCompiled]) {
+        const where = `${row.name} ${dtype} ${check === checkEager ? 'eager' : 'compiled'} ${describeCall(call)}`;
+        try {
+          const found = await check(call, dtype, tolerance);
+          if (found) failures.push(`${where}: ${found}`);
+        } catch (error) {
+          failures.push(`${where}: ${(error as Error).message}`);
+        }
+      }
+    }
+  }
+  return failures;
+}

@@ -1,0 +1,97 @@
+/**
+ * The conformance suite: registers with vitest what every backend has to pass. Operations in every dtype, eager and compiled and
+ * replayed, against the evaluator; the reference vectors by the Tensor API; random programs; and the promises of the contract.
+ */
+import { type Backend, schedule, setBackend } from '@dl/tensor';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readGolden } from '../golden/read';
+import { runGolden } from '../golden/run';
+import { goldenTables } from '../golden/tables';
+import { programArbitrary } from '../random/arbitrary';
+import { checkProgram } from '../random/run';
+import { checkRow } from './check';
+import { promises } from './contract';
+import { elementwiseRows } from './elementwise-rows';
+import { movementRows } from './movement-rows';
+import { producerRows } from './producer-rows';
+import { reduceRows } from './reduce-rows';
+import type { Row } from './row';
+
+export interface ConformanceOptions {
+  /** How many random programs to run. Default 150. */
+  readonly programs?: number;
+  /** Which ones. Default 1. */
+  readonly seed?: number;
+  /** Names of rows and promises that this backend is known to break, with the reason. */
+  readonly known?: Readonly<Record<string, string>>;
+}
+
+const families: Readonly<Record<string, readonly Row[]>> = {
+  elementwise: elementwiseRows,
+  movement: movementRows,
+  reductions: reduceRows,
+  'contractions, windows and indexing': producerRows,
+};
+
+const shown = 6;
+
+/** Fails with the first few of many messages. */
+function expectNone(failures: readonly string[]): void {
+  const more = failures.length > shown ? [`… and ${failures.length - shown} more`] : [];
+  expect([...failures.slice(0, shown), ...more]).toEqual([]);
+}
+
+/**
+ * Registers the suite for one backend. Call it at the top of a test file.
+ *
+ * @param makeBackend - called once, before the first test; the backend is disposed after the last
+ * @example
+ * conformance(() => cpu({ threads: 1 }));
+ */
+export function conformance(
+  makeBackend: () => Promise<Backend>,
+  { programs = 150, seed = 1, known = {} }: ConformanceOptions = {},
+): void {
+  let backend: Backend;
+  beforeAll(async () => {
+    backend = await makeBackend();
+    setBackend(backend);
+  });
+  afterAll(async () => {
+    const storage = backend.allocate(4);
+    await backend.dispose();
+    // Finalisers of tensors come when they come.
+    expect(() => backend.free(storage)).not.toThrow();
+  });
+
+  const declare = (name: string, body: () => Promise<void>): void => {
+    const reason = known[name];
+    if (reason === undefined) test(name, body);
+    else test.fails(`${name} (${reason})`, body);
+  };
+
+  describe.each(Object.entries(families))('%s', (_, rows) => {
+    for (const row of rows) declare(row.name, async () => expectNone(await checkRow(row, backend)));
+  });
+
+  describe('reference vectors', () => {
+    for (const { category, ops } of goldenTables) {
+      declare(category, async () => {
+        const { failed } = await runGolden(readGolden(category), ops);
+        expectNone(failed.map(({ name, mode, message }) => `${name} ${mode}: ${message}`));
+      });
+    }
+  });
+
+  describe('contract', () => {
+    for (const { name, check } of promises) declare(name, () => check(backend));
+  });
+
+  describe('random programs', () => {
+    declare('give what their primitives give', async () => {
+      const check = fc.asyncProperty(programArbitrary(), (program) => checkProgram(backend, schedule, program));
+      await fc.assert(check, { numRuns: programs, seed });
+    });
+  });
+}

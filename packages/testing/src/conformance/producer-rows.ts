@@ -1,0 +1,323 @@
+/** Contractions, windows, and whatever indexes by data. */
+import type { ConvolutionSpec, Shape, Tensor, Window } from '@dl/tensor';
+import { all, type Call, floats, type Input, numbers, type Row } from './row';
+
+const exact = { rtol: 0, atol: 0 };
+// Sums of hundreds of products of multiples of 1/16 are exact in f32, in any order.
+const matrixShapes: readonly (readonly [Shape, Shape])[] = [
+  [
+    [2, 3],
+    [3, 4],
+  ],
+  [
+    [1, 1],
+    [1, 1],
+  ],
+  [
+    [5, 0],
+    [0, 3],
+  ],
+  [
+    [0, 4],
+    [4, 3],
+  ],
+  [[7], [7]],
+  [[3, 5], [5]],
+  [[5], [5, 3]],
+  [
+    [65, 33],
+    [33, 70],
+  ],
+  [
+    [1, 300],
+    [300, 40],
+  ],
+  [
+    [130, 7],
+    [7, 1],
+  ],
+  [
+    [2, 3, 4],
+    [2, 4, 5],
+  ],
+  [
+    [3, 1, 4, 6],
+    [2, 6, 5],
+  ],
+  [
+    [2, 9, 17],
+    [17, 8],
+  ],
+];
+
+const matmuls: Call[] = matrixShapes.map(([a, b]) => ({
+  inputs: [{ shape: a }, { shape: b }],
+  apply: (x: Tensor, y: Tensor) => x.matmul(y),
+}));
+
+const throughViews: Call[] = [
+  { label: 'aᵀ b', inputs: [{ shape: [9, 20] }, { shape: [9, 30] }], apply: (a, b) => a.transpose().matmul(b) },
+  { label: 'a bᵀ', inputs: [{ shape: [20, 9] }, { shape: [30, 9] }], apply: (a, b) => a.matmul(b.transpose()) },
+  {
+    label: 'every other row',
+    inputs: [{ shape: [20, 9] }, { shape: [9, 18] }],
+    apply: (a, b) => a.at('::2').matmul(b.at(':', '::-3')),
+  },
+  { label: 'padded', inputs: [{ shape: [5, 6] }, { shape: [8, 4] }], apply: (a, b) => a.pad([1, 1], [0, 1]).matmul(b) },
+  { label: 'heads', inputs: [{ shape: [2, 6, 8] }, { shape: [2, 6, 8] }], apply: attentionScores },
+  {
+    label: 'expanded batch',
+    inputs: [{ shape: [1, 4, 5] }, { shape: [3, 5, 2] }],
+    apply: (a, b) => a.expand([3, 4, 5]).matmul(b),
+  },
+];
+
+/** q kᵀ of two heads that lie in one axis. */
+function attentionScores(q: Tensor, k: Tensor): Tensor {
+  const heads = (x: Tensor): Tensor => x.reshape([2, 6, 2, 4]).permute([0, 2, 1, 3]);
+  return heads(q).matmul(heads(k).transpose());
+}
+
+const epilogues: Call[] = [
+  {
+    label: 'linear, relu, residual',
+    inputs: [{ shape: [33, 20] }, { shape: [40, 20] }, { shape: [40] }, { shape: [33, 40] }],
+    apply: (x, w, b, r) => x.matmul(w.transpose()).add(b).relu().add(r),
+  },
+  {
+    label: 'relu before',
+    inputs: [{ shape: [12, 20] }, { shape: [20, 8] }],
+    apply: (x, w) => x.relu().matmul(w.mul(2)),
+  },
+  {
+    label: 'sum and product of one result',
+    inputs: [{ shape: [12, 20] }, { shape: [20, 8] }],
+    apply: (x, w) => {
+      const y = x.matmul(w);
+      return [y, y.sum(1), y.mul(y), y.transpose().add(1)];
+    },
+  },
+  {
+    label: 'a sum of products',
+    inputs: [{ shape: [6, 5] }, { shape: [6, 7] }, { shape: [4, 5] }, { shape: [4, 7] }],
+    apply: (a, b, c, d) => a.transpose().matmul(b).add(c.transpose().matmul(d)),
+  },
+  { label: 'a chain', inputs: [{ shape: [5, 5] }], apply: (x) => x.matmul(x).relu().minimum(1).matmul(x) },
+];
+
+type Conv = Partial<Omit<ConvolutionSpec, 'groups'>> & { readonly groups?: number };
+
+function convolve(data: Shape, weight: Shape, options: Conv = {}): Call {
+  const each = <T>(value: T): T[] => data.slice(2).map(() => value);
+  const spec: ConvolutionSpec = {
+    stride: each(1),
+    padding: each([0, 0] as const),
+    lhsDilation: each(1),
+    rhsDilation: each(1),
+    groups: 1,
+    ...options,
+  };
+  return {
+    label: JSON.stringify(options),
+    inputs: [{ shape: data }, { shape: weight }],
+    apply: (x, w) => x.convolution(w, spec),
+  };
+}
+
+const convolutions: Call[] = [
+  convolve([2, 3, 9], [4, 3, 3]),
+  convolve([1, 1, 5, 5], [1, 1, 3, 3], {
+    padding: [
+      [1, 1],
+      [1, 1],
+    ],
+  }),
+  convolve([2, 3, 17, 19], [8, 3, 3, 3], {
+    padding: [
+      [1, 1],
+      [1, 1],
+    ],
+  }),
+  convolve([2, 4, 9, 8], [6, 4, 3, 2], {
+    stride: [2, 3],
+    padding: [
+      [0, 1],
+      [2, 0],
+    ],
+  }),
+  convolve([2, 4, 9, 8], [6, 2, 3, 3], { groups: 2, rhsDilation: [2, 1] }),
+  convolve([2, 5, 8, 8], [10, 1, 3, 3], {
+    groups: 5,
+    padding: [
+      [1, 1],
+      [1, 1],
+    ],
+  }),
+  convolve([2, 3, 4, 5], [4, 3, 3, 3], {
+    lhsDilation: [2, 3],
+    padding: [
+      [2, 2],
+      [2, 3],
+    ],
+  }),
+  convolve([1, 2, 6, 6], [3, 2, 2, 2], {
+    padding: [
+      [-1, 0],
+      [0, -2],
+    ],
+  }),
+  convolve([3, 8, 6, 6], [16, 8, 1, 1]),
+  convolve([1, 2, 4, 5, 6], [3, 2, 2, 3, 2], {
+    stride: [1, 2, 1],
+    padding: [
+      [0, 1],
+      [1, 1],
+      [0, 0],
+    ],
+  }),
+  convolve([0, 3, 5], [4, 3, 3]),
+  {
+    label: 'bias, relu and a view of it',
+    inputs: [{ shape: [2, 3, 8, 8] }, { shape: [5, 3, 3, 3] }, { shape: [5, 1, 1] }],
+    apply: (x, w, b) => {
+      const spec = {
+        stride: [1, 1],
+        padding: [
+          [1, 1],
+          [1, 1],
+        ] as const,
+        lhsDilation: [1, 1],
+        rhsDilation: [1, 1],
+        groups: 1,
+      };
+      return x.convolution(w, spec).add(b).relu().flatten(1);
+    },
+  },
+];
+
+const window = (
+  size: number[],
+  stride: number[],
+  padding: [number, number][],
+  dilation = size.map(() => 1),
+): Window => ({
+  size,
+  stride,
+  padding,
+  dilation,
+});
+
+const windows: readonly (readonly [Shape, Window])[] = [
+  [
+    [2, 3, 8, 8],
+    window(
+      [2, 2],
+      [2, 2],
+      [
+        [0, 0],
+        [0, 0],
+      ],
+    ),
+  ],
+  [
+    [2, 9, 7],
+    window(
+      [3, 3],
+      [2, 1],
+      [
+        [1, 1],
+        [1, 0],
+      ],
+    ),
+  ],
+  [[2, 12], window([3], [1], [[0, 0]], [2])],
+  [
+    [1, 2, 5, 6, 7],
+    window(
+      [2, 2, 3],
+      [1, 2, 2],
+      [
+        [0, 0],
+        [0, 1],
+        [1, 1],
+      ],
+    ),
+  ],
+  [[40], window([5], [1], [[2, 2]])],
+];
+
+const windowed = (apply: (x: Tensor, w: Window) => Tensor): Call[] =>
+  windows.map(([shape, w]) => ({ inputs: [{ shape }], apply: (x: Tensor) => apply(x, w) }));
+
+const index = (shape: Shape, below: number): Input => ({ shape, dtype: 'i32', domain: { below } });
+
+const indexing: Row[] = [
+  {
+    name: 'gather',
+    dtypes: all,
+    tolerance: exact,
+    calls: [
+      { inputs: [{ shape: [5, 4] }, index([3, 4], 5)], apply: (x, i) => x.gather(0, i) },
+      { inputs: [{ shape: [5, 4] }, index([5, 1], 4)], apply: (x, i) => x.gather(1, i).squeeze(1) },
+      { inputs: [{ shape: [50, 8] }, index([2, 7], 50)], apply: (x, i) => x.take(0, i).transpose() },
+      { inputs: [{ shape: [4, 3] }, index([0, 3], 4)], apply: (x, i) => x.gather(0, i) },
+    ],
+  },
+  {
+    name: 'scatterAdd',
+    dtypes: numbers,
+    tolerance: exact,
+    calls: [
+      { inputs: [{ shape: [5, 4] }, index([9, 4], 5), { shape: [9, 4] }], apply: (x, i, y) => x.scatterAdd(0, i, y) },
+      {
+        inputs: [{ shape: [3, 6] }, index([3, 4], 6), { shape: [3, 4] }],
+        apply: (x, i, y) => x.mul(0).scatterAdd(1, i, y.mul(2)).add(1),
+      },
+      {
+        inputs: [{ shape: [40, 8] }, index([300, 1], 40), { shape: [300, 8] }],
+        apply: (x, i, y) => x.scatterAdd(0, i.expand([300, 8]), y),
+      },
+    ],
+  },
+  {
+    name: 'scatter',
+    dtypes: numbers,
+    tolerance: exact,
+    calls: [
+      { inputs: [{ shape: [5, 4] }, { shape: [3, 4] }], apply: (x, y) => x.scatter(0, y.mul(0).argsort(0).add(1), y) },
+    ],
+  },
+  {
+    name: 'running sums and products',
+    dtypes: numbers,
+    tolerance: { rtol: 1e-5 },
+    calls: [
+      { inputs: [{ shape: [3, 9] }], apply: (x) => x.cumsum(1) },
+      { inputs: [{ shape: [9, 3] }], apply: (x) => x.cumsum(0).add(1) },
+      { inputs: [{ shape: [500] }], apply: (x) => x.cumsum(0) },
+      { inputs: [{ shape: [2, 9] }], apply: (x) => x.cumprod(1) },
+      { inputs: [{ shape: [4, 6] }, { shape: [4, 6] }], apply: (a, b) => a.linearScan(b, 1, { reverse: true }) },
+    ],
+  },
+  {
+    name: 'sorting',
+    dtypes: all,
+    tolerance: exact,
+    calls: (['small', 'special'] as const).flatMap((domain): Call[] => [
+      { inputs: [{ shape: [3, 9], domain }], apply: (x) => x.argsort(1) },
+      { inputs: [{ shape: [9, 3], domain }], apply: (x) => x.argsort(0, { descending: true }) },
+      { inputs: [{ shape: [1000], domain }], apply: (x) => x.sort(0).values },
+      { inputs: [{ shape: [4, 40], domain }], apply: (x) => Object.values(x.topk(5)) },
+    ]),
+  },
+];
+
+export const producerRows: readonly Row[] = [
+  { name: 'matmul', dtypes: numbers, tolerance: exact, calls: [...matmuls, ...throughViews] },
+  { name: 'matmul and what follows', dtypes: numbers, tolerance: exact, calls: epilogues },
+  { name: 'convolution', dtypes: floats, tolerance: exact, calls: convolutions },
+  { name: 'windowSum', dtypes: floats, tolerance: exact, calls: windowed((x, w) => x.windowSum(w)) },
+  { name: 'windowMax', dtypes: floats, tolerance: exact, calls: windowed((x, w) => x.windowMax(w)) },
+  { name: 'windowArgmax', dtypes: floats, calls: windowed((x, w) => x.windowArgmax(w)) },
+  ...indexing,
+];

@@ -1,0 +1,4 @@
+import { referenceBackend } from '../reference/backend';
+import { conformance } from './conformance';
+
+conformance(async () => referenceBackend());
