@@ -1,1 +1,7 @@
-export {};
+/** @dl/autograd: gradients of any order for what @dl/tensor records. */
+export { type BackwardOptions, backward } from './backward';
+export { type CheckedSlope, type CheckOptions, checkGradients, type GradientReport } from './check-gradients';
+export { type Gradients, type GradOptions, grad, gradientsOf, valueAndGrad } from './grad';
+export { enableGrad, noGrad, type Sync, stopGradient } from './scopes';
+export type { GradientsOf, TensorTree } from './tree';
+export { consume } from './walk';

@@ -241,6 +241,8 @@ export class Node<O extends Op = Op> {
   definition: Node | null = null;
   /** How often a run computed this value without keeping it. */
   computed = 0;
+  /** Whether a gradient passed here for good: from now on the sources serve computing only, and go once it is stored. */
+  consumed = false;
   /** Marks of walks over the graph; meaningless to others. */
   mark = 0;
   slot = 0;
