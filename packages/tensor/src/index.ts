@@ -1,5 +1,6 @@
 /** @dl/tensor: tensors, the lazy graph, the scheduler, `compile`, variables, and the contract of backends. */
 export type { Backend, Capabilities, Executable, Storage, Timing } from './backend';
+export { commitWhen } from './commit';
 export { type CompileOptions, compile } from './compile';
 export type { IndexPart, Range } from './compose/index-at';
 export * from './creation';
