@@ -162,7 +162,8 @@ const cast: Move = (builder, draws) => {
 
 const bitcast: Move = (builder, draws) => {
   const partners: Partial<Record<DType, readonly DType[]>> = { f32: ['i32', 'u32'], i32: ['u32'], u32: ['i32'] };
-  const found = builder.candidates((node) => node.dtype in partners);
+  // Of floats only leaves: the bits of a computed NaN or zero are not the same everywhere.
+  const found = builder.candidates((node) => node.dtype in partners && (!isFloat(node.dtype) || node.op === 'data'));
   if (found.length === 0) return;
   const x = draws.pickRecent(found);
   const dtype = draws.pick(partners[builder.dtype(x)]!);
@@ -197,6 +198,8 @@ const reduce: Move = (builder, draws) => {
   const some = draws.axes(shape.length);
   const axes = op === 'argmax' || some.length === 0 ? [draws.below(shape.length)] : some;
   const kept = shape.filter((_, axis) => !axes.includes(axis));
+  // A long product overflows or not, as its order has it.
+  if (op === 'prod' && axes.reduce((n, axis) => n * shape[axis]!, 1) > 16) return;
   builder.add(op, [x], { axes }, kept, op === 'argmax' ? 'i32' : builder.dtype(x));
 };
 
