@@ -131,8 +131,19 @@ export function convolve(
   const spec = convolutionSpec(operation, weight.shape.slice(2), options);
   return batched(operation, x, rank, (data) => {
     checkChannels(operation, data, weight.shape[1]! * spec.groups);
+    checkReach(operation, data, spec, weight);
     return withBias(data.convolution(weight, spec), bias, rank);
   });
+}
+
+/** A kernel that does not fit in the padded data has no place at all; a result of no elements would hide that. */
+function checkReach(operation: string, data: Tensor, spec: ConvolutionSpec, weight: Tensor): void {
+  const padded = data.shape.slice(2).map((n, i) => n + spec.padding[i]![0] + spec.padding[i]![1]);
+  const reach = weight.shape.slice(2).map((k, i) => (k - 1) * spec.rhsDilation[i]! + 1);
+  if (reach.every((r, i) => r <= padded[i]!)) return;
+  throw new ShapeError(
+    `${operation}: the kernel reaches over ${showShape(reach)}, but the padded data is ${showShape(padded)}. Pad more, or use a smaller kernel.`,
+  );
 }
 
 /**

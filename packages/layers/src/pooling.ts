@@ -50,6 +50,11 @@ function poolingOf(operation: string, x: Tensor, size: PerAxis, rank: number, op
   const sizes = x.shape.slice(-rank);
   const pairs = padding.map((p, i): [number, number] => {
     const reach = (kernel[i]! - 1) * dilation[i]! + 1;
+    if (reach > sizes[i]! + 2 * p) {
+      throw new ShapeError(
+        `${operation}: a window reaches over ${reach} elements, but axis ${i - rank} of ${showShape(x.shape)} has ${sizes[i]! + 2 * p} with its padding. Pad more, or use a smaller window.`,
+      );
+    }
     return [p, options.ceilMode ? ceilPadding(sizes[i]!, p, reach, stride[i]!) : p];
   });
   return { window: { size: kernel, stride, dilation, padding: pairs }, padding };
