@@ -7,6 +7,7 @@ export default defineConfig({
   target: 'es2022',
   platform: 'neutral',
   external: [/^node:/],
+  removeNodeProtocol: false, // Deno and bundlers for browsers tell Node's modules by it
   dts: true,
   sourcemap: true,
   clean: true,
