@@ -4,6 +4,13 @@ import fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { schedule } from '../src/schedule';
 
+/** Where the zeros around a convolution's data meet ∞ or NaN, a product may count or not. */
+const overflows = ['log', 'log1p', 'pow', 'reciprocal', 'sqrt', 'div', 'exp', 'expm1'];
+
+function isFinite({ program: { nodes } }: ProgramCase): boolean {
+  return !nodes.some((n) => n.op === 'convolution') || !nodes.some((n) => overflows.includes(n.op));
+}
+
 /** A window wholly within the padding has no largest element, so `window_argmax` is free there. */
 const isDefined = ({ program }: ProgramCase): boolean =>
   program.nodes.every((node) => {
@@ -18,7 +25,7 @@ describe('schedule', () => {
   it('computes what random programs mean', async () => {
     const backend = referenceBackend();
     await fc.assert(
-      fc.asyncProperty(programArbitrary().filter(isDefined), (program) => checkProgram(backend, schedule, program)),
+      fc.asyncProperty(programArbitrary().filter((p) => isDefined(p) && isFinite(p)), (program) => checkProgram(backend, schedule, program)),
       { numRuns },
     );
   });

@@ -108,3 +108,6 @@ function dataCoords(spec: GraphNode<'convolution'>['attrs'], lhs: readonly numbe
 }
 
 
+/** The loops of a contraction node with operands of the given shapes. */
+export const formOf = (node: GraphNode<'dot' | 'convolution'>, lhs: readonly number[], rhs: readonly number[], merged: boolean): ContractionForm =>
+  node.op === 'dot' ? dotForm(node, lhs, rhs) : convolutionForm(node, lhs, rhs, merged);

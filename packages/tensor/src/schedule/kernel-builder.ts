@@ -25,6 +25,8 @@ export interface Layout {
   /** For each node its place, or null where it has no storage. */
   readonly places: readonly (Place | null)[];
   readonly slots: readonly Slot[];
+  /** For each slot the one that is used in its stead: itself, or the leaf that an update overwrites in place. */
+  readonly standIn: Int32Array;
 }
 
 interface Guard {
@@ -59,6 +61,7 @@ export class KernelBuilder implements StartParams {
   constructor(readonly layout: Layout) {}
 
   binding(slot: number, mode: 'read' | 'write'): number {
+    slot = this.layout.standIn[slot]!;
     const known = this.bindingOf.get(slot);
     if (known === undefined) {
       this.bindingOf.set(slot, this.bindings.length);
@@ -242,9 +245,15 @@ export class KernelBuilder implements StartParams {
     return ref;
   }
 
-  /** Writes the value of `ref` to a node's place. */
+  /** Writes the value of `ref` to a node's place, unless it is there already. */
   store(ref: Ref, dtype: DType, place: Place, coords: readonly Expr[]): void {
-    this.push({ op: 'store', dtype, access: { binding: this.binding(place.slot, 'write'), index: placeIndex(place, coords), bounds: [] }, args: [ref] });
+    const index = placeIndex(place, coords);
+    const slot = this.layout.standIn[place.slot]!;
+    const value = this.body[ref]!;
+    if (value.op === 'load' && this.bindings[value.access.binding]!.slot === slot && sameExpr(value.access.index, index)) return;
+    const binding = this.binding(slot, 'write');
+    const known = this.body.some((i) => i.op === 'store' && i.access.binding === binding && sameExpr(i.access.index, index));
+    if (!known) this.push({ op: 'store', dtype, access: { binding, index, bounds: [] }, args: [ref] });
   }
 }
 

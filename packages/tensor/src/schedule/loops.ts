@@ -23,6 +23,59 @@ export function canonicalNest(nest: Nest, pinned = 0, kept = false): Nest {
   return collapsed(split(nest, pinned, kept), pinned, kept);
 }
 
+/**
+ * The nest whose first loop has just the given size, made of leading loops that run as one or of a part of the first; null
+ * if they do not.
+ */
+export function withLead(nest: Nest, size: number): Nest | null {
+  const first = nest.groups.findIndex((g) => g.some((n) => n > 1));
+  if (first < 0) return null;
+  const base = nest.groups.slice(0, first).reduce((n, g) => n + g.length, 0);
+  return leadFrom(nest, first, base + nest.groups[first]!.findIndex((n) => n > 1), size);
+}
+
+function leadFrom(nest: Nest, group: number, variableIndex: number, size: number): Nest | null {
+  const base = nest.groups.slice(0, group).reduce((n, g) => n + g.length, 0);
+  const sizes = nest.groups[group]!;
+  let at = variableIndex - base;
+  let product = sizes[at]!;
+  if (product > size) return product % size === 0 ? splitVariable(nest, variableIndex, product / size) : null;
+  const members = [variableIndex];
+  while (product < size && ++at < sizes.length) {
+    product *= sizes[at]!;
+    if (sizes[at]! > 1) members.push(base + at);
+  }
+  if (product !== size) return null;
+  for (let i = members.length - 2; i >= 0; i--) {
+    let innerSize = 1;
+    for (let j = i + 1; j < members.length; j++) innerSize *= sizes[members[j]! - base]!;
+    if (!canCollapse(nest.exprs, members[i]!, members.at(-1)!, innerSize)) return null;
+  }
+  return mergeVariables(nest, group, base, members, size);
+}
+
+/** Makes the last of the variables the only one of them; the loops of the others get size 1. */
+function mergeVariables(nest: Nest, group: number, base: number, members: readonly number[], size: number): Nest {
+  if (members.length === 1) return nest;
+  const last = members.at(-1)!;
+  const groups = nest.groups.map((sizes, g) =>
+    g !== group ? sizes : sizes.map((n, i) => (base + i === last ? size : members.includes(base + i) ? 1 : n)),
+  );
+  const renamed = (index: number, n: number): Expr =>
+    index === last ? variable(index, size) : members.includes(index) ? { kind: 'const', value: 0 } : variable(index, n);
+  return { groups, exprs: nest.exprs.map((e) => substitute(e, renamed)) };
+}
+
+/** Whether the first `count` variables, with the given sizes, run as one loop in every expression. */
+export function leadRunsAsOne(exprs: readonly Expr[], sizes: readonly number[], count: number): boolean {
+  let innerSize = 1;
+  for (let i = count - 2; i >= 0; i--) {
+    innerSize *= sizes[i + 1]!;
+    if (!canCollapse(exprs, i, count - 1, innerSize)) return false;
+  }
+  return true;
+}
+
 function split(nest: Nest, pinned: number, kept: boolean): Nest {
   for (;;) {
     const end = nest.groups.reduce((n, g, i) => (kept && i === nest.groups.length - 1 ? n : n + g.length), 0);

@@ -2,46 +2,65 @@
  * Lowers a cluster to a kernel: the producer, then the members as instructions in single-assignment form, then canonical
  * loops. What is stored where was decided before; here every access becomes an index expression.
  */
-import type { Expr } from '../index/expression';
+import type { Bound, Expr } from '../index/expression';
 import { sameExpr } from '../index/simplify';
-import type { Bound } from '../index/expression';
-import type { Instruction, Kernel } from '../kernel';
+import type { Access, Instruction, Kernel, Producer } from '../kernel';
 import { isReduce } from './graph';
 import { KernelBuilder, type Layout, type Place } from './kernel-builder';
-import { canonicalNest } from './loops';
+import { canonicalNest, leadRunsAsOne, type Nest, withLead } from './loops';
 import { lowerProducer } from './producers';
 
 /** What one kernel computes. */
 export interface KernelPlan {
   /** The node that it begins with, or −1. */
   readonly producer: number;
-  /** Whether a convolution's images are columns of one product. */
-  readonly merged: boolean;
   /** Nodes of the body in topological order. */
   readonly members: readonly number[];
   readonly rows: readonly number[];
   readonly reduced: readonly number[];
+  /** How many of the first rows are, in order, the first dimensions of the producer's result. */
+  readonly leading: number;
   /** The indices at which a member is computed; for a reduction, those of its source. */
   coordsOf(member: number): readonly Expr[];
-  /** Where a member is written. */
-  placesOf(member: number): readonly Place[];
+  /** Where a member is written, or null. */
+  placeOf(member: number): Place | null;
 }
 
 export function lowerKernel(plan: KernelPlan, layout: Layout): Kernel {
   const builder = new KernelBuilder(layout);
-  const hasBody = plan.members.length > 0;
-  const lowered = plan.producer < 0 ? null : lowerProducer(builder, plan.producer, plan.merged, hasBody);
+  // The producer's result is read where it is written.
   for (const member of plan.members) lowerMember(builder, plan, member);
   const body = collectUsed(builder.body);
-  const nest = canonicalBody(body, plan.rows, plan.reduced, lowered !== null);
-  return {
+  const exprs = body.flatMap(exprsOf);
+  const nest: Nest = { groups: body.length === 0 ? [[], []] : [plan.rows, plan.reduced], exprs };
+  const lowered = plan.producer < 0 ? null : lowerProducer(builder, plan.producer, leadSizes(plan, nest));
+  const shared = lowered === null || lowered.range <= 1 ? null : withLead(nest, lowered.range);
+  const tidy = canonicalNest(shared ?? nest, shared === null ? 0 : 1 + leadIndex(shared));
+  let from = 0;
+  const next = (): Expr => tidy.exprs[from++]!;
+  const whole = lowered === null ? (tidy.groups[0]![0] ?? 1) : body.length === 0 || shared !== null ? lowered.range : 1;
+  return withUsedBindings({
     name: nameOf(plan, layout),
     bindings: builder.bindings,
     params: builder.params,
     producer: lowered?.producer ?? null,
-    ...nest,
-    range: lowered === null ? (nest.rows[0] ?? 1) : !hasBody || lowered.range === nest.rows[0] ? lowered.range : 1,
-  };
+    rows: tidy.groups[0]!,
+    reduced: tidy.groups[1]!,
+    body: body.map((i) => withNext(i, next)),
+    range: whole,
+  });
+}
+
+const leadIndex = ({ groups }: Nest): number => groups.flat().findIndex((n) => n > 1);
+
+/** The sizes that the leading loop may have, in the body, if the producer can have it too; best first. */
+function leadSizes(plan: KernelPlan, { groups, exprs }: Nest): number[] {
+  const sizes: number[] = [];
+  const rows = groups[0]!;
+  for (let count = Math.min(plan.leading, rows.length); count > 0; count--) {
+    if (leadRunsAsOne(exprs, rows, count)) sizes.push(rows.slice(0, count).reduce((a, b) => a * b, 1));
+  }
+  return sizes;
 }
 
 function lowerMember(builder: KernelBuilder, plan: KernelPlan, member: number): void {
@@ -54,7 +73,8 @@ function lowerMember(builder: KernelBuilder, plan: KernelPlan, member: number): 
     coords = coords.filter((_, i) => !node.attrs.axes.includes(i));
   } else ref = builder.compute(member, coords);
   builder.define(member, coords, ref);
-  for (const place of plan.placesOf(member)) builder.store(ref, node.dtype, place, coords);
+  const place = plan.placeOf(member);
+  if (place !== null) builder.store(ref, node.dtype, place, coords);
 }
 
 /** The instructions that a store needs, renumbered. */
@@ -76,13 +96,37 @@ function collectUsed(body: readonly Instruction[]): Instruction[] {
   return kept;
 }
 
-function canonicalBody(body: readonly Instruction[], rows: readonly number[], reduced: readonly number[], pinned: boolean): Pick<Kernel, 'rows' | 'reduced' | 'body'> {
-  const exprs = body.flatMap(exprsOf);
-  const lead = pinned ? 1 + rows.findIndex((n) => n > 1) : 0;
-  const nest = canonicalNest({ groups: [rows, reduced], exprs }, lead);
-  let from = 0;
-  const next = (): Expr => nest.exprs[from++]!;
-  return { rows: nest.groups[0]!, reduced: nest.groups[1]!, body: body.map((i) => withNext(i, next)) };
+/** The kernel without bindings that nothing mentions. */
+function withUsedBindings(kernel: Kernel): Kernel {
+  const used = new Uint8Array(kernel.bindings.length);
+  const note = (b: number): number => (used[b] = 1);
+  mapBindings(kernel, note);
+  if (used.every((u) => u === 1)) return kernel;
+  const numbers: number[] = [];
+  const bindings = kernel.bindings.filter((_, i) => {
+    if (used[i] === 1) numbers[i] = numbers.filter((n) => n !== undefined).length;
+    return used[i] === 1;
+  });
+  return { ...mapBindings(kernel, (b) => numbers[b]!), bindings };
+}
+
+function mapBindings(kernel: Kernel, of: (binding: number) => number): Kernel {
+  const access = (a: Access): Access => ({ ...a, binding: of(a.binding) });
+  const { producer } = kernel;
+  let mapped: Producer | null = producer;
+  if (producer?.kind === 'contraction') mapped = { ...producer, lhs: access(producer.lhs), rhs: access(producer.rhs), out: of(producer.out) };
+  else if (producer?.kind === 'scan') mapped = { ...producer, a: access(producer.a), b: access(producer.b), out: of(producer.out) };
+  else if (producer?.kind === 'sort') mapped = { ...producer, input: access(producer.input), out: of(producer.out) };
+  else if (producer?.kind === 'scatter') {
+    const { base, index, updates, out } = producer;
+    mapped = { ...producer, base: base && access(base), index: access(index), updates: access(updates), out: of(out) };
+  }
+  return {
+    ...kernel,
+    producer: mapped,
+    params: kernel.params.map((p) => (p.kind === 'element' ? { ...p, binding: of(p.binding) } : p)),
+    body: kernel.body.map((i) => ('access' in i ? { ...i, access: access(i.access) } : i)),
+  };
 }
 
 /** The index expressions of an instruction, in the order in which `withNext` takes them back. */

@@ -3,10 +3,10 @@ import type { Bound, Expr } from '../index/expression';
 import { substitute, variable } from '../index/simplify';
 import type { Access, Contraction, Producer, Scan, Scatter, Sort } from '../kernel';
 import type { Shape } from '../shape';
-import { type ContractionForm, convolutionForm, dotForm } from './contraction';
+import { formOf, mergesImages } from './contraction';
 import type { GraphNode } from './graph';
 import { type KernelBuilder, type Place, placeIndex } from './kernel-builder';
-import { canonicalNest } from './loops';
+import { canonicalNest, type Nest, withLead } from './loops';
 import { isZero } from './materialise';
 
 /** A lowered producer and the size of the axis along which it can be split. */
@@ -15,14 +15,18 @@ export interface LoweredProducer {
   readonly range: number;
 }
 
-/** The producer that computes a node into its place. `pinned` keeps the leading axis of the output a loop of its own. */
-export function lowerProducer(builder: KernelBuilder, index: number, merged: boolean, pinned: boolean): LoweredProducer {
+/**
+ * The producer that computes a node into its place.
+ *
+ * @param leads - sizes that the leading loop should have, the best first, for instructions that follow
+ */
+export function lowerProducer(builder: KernelBuilder, index: number, leads: readonly number[]): LoweredProducer {
   const node = builder.layout.graph.nodes[index]!;
   const place = builder.layout.places[index]!;
   switch (node.op) {
     case 'dot':
     case 'convolution':
-      return lowerContraction(builder, node, place, merged, pinned);
+      return lowerContraction(builder, node, place, leads);
     case 'scatter':
       return lowerScatter(builder, node, place);
     case 'scan':
@@ -37,18 +41,13 @@ export function lowerProducer(builder: KernelBuilder, index: number, merged: boo
 
 const shapeOf = (builder: KernelBuilder, node: GraphNode, source: number): Shape => builder.layout.graph.nodes[node.sources[source]!]!.shape;
 
-/** The loops of a contraction node. */
-export function formOf(node: GraphNode<'dot' | 'convolution'>, lhs: Shape, rhs: Shape, merged: boolean): ContractionForm {
-  return node.op === 'dot' ? dotForm(node, lhs, rhs) : convolutionForm(node, lhs, rhs, merged);
-}
 
-function lowerContraction(builder: KernelBuilder, node: GraphNode<'dot' | 'convolution'>, place: Place, merged: boolean, pinned: boolean): LoweredProducer {
-  const form = formOf(node, shapeOf(builder, node, 0), shapeOf(builder, node, 1), merged);
+function lowerContraction(builder: KernelBuilder, node: GraphNode<'dot' | 'convolution'>, place: Place, leads: readonly number[]): LoweredProducer {
+  const form = formOf(node, shapeOf(builder, node, 0), shapeOf(builder, node, 1), isMerged(node, place));
   const left = readAt(builder, node.sources[form.left.source]!, form.left.coords, form.left.bounds);
   const right = readAt(builder, node.sources[form.right.source]!, form.right.coords, form.right.bounds);
   const exprs = [...accessExprs(left), ...accessExprs(right)];
-  const lead = pinned ? 1 + [...form.batch, ...form.m, ...form.n].findIndex((n) => n > 1) : 0;
-  const nest = canonicalNest({ groups: [form.batch, form.m, form.n, form.k], exprs }, lead);
+  const nest = nestWithLead({ groups: [form.batch, form.m, form.n, form.k], exprs }, leads);
   let [batch, m, n, k] = nest.groups as readonly [number[], number[], number[], number[]];
   const mid = accessExprs(left).length;
   let lhs = withExprs(left, nest.exprs.slice(0, mid));
@@ -58,6 +57,18 @@ function lowerContraction(builder: KernelBuilder, node: GraphNode<'dot' | 'convo
   const out = builder.binding(place.slot, 'write');
   const producer: Contraction = { kind: 'contraction', dtype: node.dtype, batch, m, n, k, lhs, rhs, out };
   return { producer, range: batch[0] ?? m[0] ?? 1 };
+}
+
+/** Whether a convolution is stored with its images as columns. */
+const isMerged = (node: GraphNode, place: Place): boolean =>
+  node.op === 'convolution' && mergesImages(node) && place.strides[1]! >= place.strides[0]!;
+
+function nestWithLead(nest: Nest, leads: readonly number[]): Nest {
+  for (const size of leads) {
+    const led = withLead(nest, size);
+    if (led !== null) return canonicalNest(led, 1 + led.groups.flat().findIndex((n) => n > 1));
+  }
+  return canonicalNest(nest);
 }
 
 /** An access to a stored node through its views; a producer takes zero outside the bounds. */

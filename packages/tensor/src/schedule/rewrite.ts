@@ -53,6 +53,8 @@ function emitRewritten(builder: GraphBuilder, node: GraphNode): number {
     case 'max_reduce':
     case 'min_reduce':
       return emitReduce(builder, node);
+    case 'argmax':
+      return source!.shape[node.attrs.axes[0]!] === 1 ? constantOf(builder, 0, node.shape, 'i32') : builder.add(node);
     case 'scatter':
       return sizeOf(nodes[node.sources[1]!]!.shape) === 0 ? node.sources[0]! : builder.add(node);
     case 'concat':
@@ -127,8 +129,11 @@ function emitWindow(builder: GraphBuilder, node: GraphNode<'window_sum' | 'windo
   const rank = node.shape.length;
   const axes = window.size.map((_, i) => rank + i);
   const view = builder.emit('windows', node.sources, { ...window, value }, [...node.shape, ...window.size], source.dtype);
-  if (node.op === 'window_argmax') return flatIndex(builder, node, builder.emit('argmax', [view], { axes }, node.shape, 'i32'));
-  return builder.emit(node.op === 'window_sum' ? 'sum' : 'max_reduce', [view], { axes }, node.shape, node.dtype);
+  if (node.op === 'window_argmax') {
+    const alone = sizeOf(window.size) === 1;
+    return flatIndex(builder, node, alone ? constantOf(builder, 0, node.shape, 'i32') : builder.emit('argmax', [view], { axes }, node.shape, 'i32'));
+  }
+  return emitReduce(builder, { ...node, op: node.op === 'window_sum' ? 'sum' : 'max_reduce', sources: [view], attrs: { axes } } as GraphNode<'sum'>);
 }
 
 /** The flat index in the plane of the largest element, given its position within its window. */

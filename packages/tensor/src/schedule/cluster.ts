@@ -1,0 +1,397 @@
+/**
+ * Decides which nodes share a kernel. A contraction, scatter, scan or sort begins a cluster of its own; elementwise nodes and
+ * reductions join a cluster whose index space they share: the same elements, or the same rows up to reduced axes. A node
+ * first joins the latest cluster that it needs, then the other clusters that it needs join too; in the end clusters that
+ * read the same value over one space join. What is stored is decided afterwards.
+ */
+import type { Capabilities } from '../backend';
+import { sizeOf } from '../shape';
+import { formOf, mergesImages } from './contraction';
+import { ClusterOrder } from './dag';
+import { type Coords, coordsThrough, Dims } from './dims';
+import { classOf, type Graph, type GraphNode, isMovement, isReduce } from './graph';
+
+/** A value from outside that a cluster reads: at which of its dimensions, or null where only storage will do. */
+export interface Input {
+  readonly base: number;
+  readonly coords: Coords | null;
+}
+
+export interface Cluster {
+  /** The node that its kernel begins with, or −1. */
+  producer: number;
+  /** The dimensions of the producer's result, outermost first as stored; none of the first may be reduced. */
+  lead: readonly number[];
+  members: number[];
+  /** All dimensions that it iterates over. */
+  dims: readonly number[];
+  /** Those that are innermost and reduced; a value without them is one a row. */
+  reduced: readonly number[];
+  inputs: Input[];
+  /** The order of `reduced` that an argmax counts positions in; null if there is none. */
+  positions: readonly number[] | null;
+}
+
+/** Rows below this number keep a kernel from running on several threads. */
+const fewRows = 8;
+const manyElements = 16384;
+
+export class Clustering {
+  readonly dims = new Dims();
+  readonly order = new ClusterOrder();
+  readonly clusters: Cluster[] = [];
+  /** For each node the cluster in which it began, or −1; `clusterOf` gives the present one. */
+  readonly began: Int32Array;
+  /** The dimensions of each computed node's axes. */
+  readonly coords: (Coords | null)[];
+  /** For a reduction, the dimensions of its source's axes. */
+  readonly sourceCoords: (Coords | null)[];
+  readonly maxMembers: number;
+  readonly maxInputs: number;
+
+  constructor(
+    readonly graph: Graph,
+    capabilities: Capabilities,
+  ) {
+    this.began = new Int32Array(graph.nodes.length).fill(-1);
+    this.coords = graph.nodes.map(() => null);
+    this.sourceCoords = graph.nodes.map(() => null);
+    this.maxMembers = Math.min(256, capabilities.maxOperations);
+    this.maxInputs = Math.max(2, capabilities.maxBindings - 2);
+  }
+
+  /** The cluster that computes a node, or −1. */
+  clusterOf(node: number): number {
+    const began = this.began[node]!;
+    return began < 0 ? -1 : this.order.find(began);
+  }
+
+  /** Follows views to the node that they show, as far as a barrier, with its axes; null where only storage will do. */
+  arrive(node: number, coords: Coords | null): Input {
+    const { nodes } = this.graph;
+    let view = nodes[node]!;
+    while (isMovement(view) && view.op !== 'barrier') {
+      node = view.sources[0]!;
+      const source = nodes[node]!;
+      coords = coords === null ? null : coordsThrough(this.dims, view, source.shape, coords);
+      view = source;
+    }
+    return { base: node, coords };
+  }
+}
+
+/** The clusters of a graph. */
+export function cluster(graph: Graph, capabilities: Capabilities): Clustering {
+  const state = new Clustering(graph, capabilities);
+  graph.nodes.forEach((node, i) => {
+    if (sizeOf(node.shape) === 0) return;
+    switch (classOf[node.op]) {
+      case 'producer':
+        beginProducer(state, i, node);
+        return;
+      case 'concat':
+        beginAssembly(state, i, node.sources);
+        return;
+      case 'movement':
+        if (node.op === 'barrier') beginAssembly(state, i, node.sources);
+        return;
+      case 'elementwise':
+      case 'reduce':
+        begin(state, i, node);
+        joinNeeded(state, i);
+        return;
+      default:
+        return;
+    }
+  });
+  return state;
+}
+
+function addCluster(state: Clustering, node: number, made: Cluster): void {
+  const id = state.order.add();
+  state.clusters.push(made);
+  state.began[node] = id;
+  for (const { base } of made.inputs) {
+    const from = state.clusterOf(base);
+    if (from >= 0) state.order.need(from, id);
+  }
+}
+
+const storageOnly = (state: Clustering, sources: readonly number[]): Input[] => sources.map((s) => state.arrive(s, null));
+
+/** What is no kernel but stands for values in storage: a concat, or what a barrier protects. */
+function beginAssembly(state: Clustering, index: number, sources: readonly number[]): void {
+  addCluster(state, index, { producer: index, lead: [], members: [], dims: [], reduced: [], inputs: storageOnly(state, sources), positions: null });
+}
+
+function beginProducer(state: Clustering, index: number, node: GraphNode): void {
+  const coords = state.dims.ofShape(node.shape);
+  const inputs = storageOnly(state, node.sources);
+  let order = node.shape.map((_, i) => i);
+  if (node.op === 'convolution' && mergesImages(node)) {
+    const [lhs, rhs] = node.sources.map((s) => state.graph.nodes[s]!.shape);
+    order = [...formOf(node, lhs!, rhs!, true).order];
+  }
+  const lead = order.flatMap((axis) => coords[axis]!);
+  state.coords[index] = coords;
+  addCluster(state, index, { producer: index, lead, members: [], dims: lead, reduced: [], inputs, positions: null });
+}
+
+/** A cluster of one node, with dimensions of its own. */
+function begin(state: Clustering, index: number, node: GraphNode): void {
+  const { nodes } = state.graph;
+  const space = isReduce(node) ? nodes[node.sources[0]!]!.shape : node.shape;
+  const coords = state.dims.ofShape(space);
+  let reduced: number[] = [];
+  if (isReduce(node)) {
+    const { axes } = node.attrs;
+    reduced = axes.flatMap((a) => coords[a]!);
+    state.sourceCoords[index] = coords;
+    state.coords[index] = coords.filter((_, i) => !axes.includes(i));
+  } else state.coords[index] = coords;
+  const inputs: Input[] = [];
+  node.sources.forEach((s, i) => {
+    const stored = node.op === 'gather' && i === 0;
+    addInput(state, inputs, state.arrive(s, stored ? null : coords));
+    addStarts(state, inputs, s);
+  });
+  addCluster(state, index, { producer: -1, lead: [], members: [index], dims: coords.flat(), reduced, inputs, positions: node.op === 'argmax' ? reduced : null });
+}
+
+/** Run-time starts of the views of a source are inputs too. */
+function addStarts(state: Clustering, inputs: Input[], node: number): void {
+  const { nodes } = state.graph;
+  for (let view = nodes[node]!; isMovement(view) && view.op !== 'barrier'; view = nodes[view.sources[0]!]!) {
+    for (let i = 1; i < view.sources.length; i++) addInput(state, inputs, state.arrive(view.sources[i]!, null));
+  }
+}
+
+function addInput(state: Clustering, inputs: Input[], input: Input): void {
+  if (classOf[state.graph.nodes[input.base]!.op] !== 'index') inputs.push(input);
+}
+
+/** Joins the cluster of a new node with those that it needs, the latest first. */
+function joinNeeded(state: Clustering, node: number): void {
+  const { order } = state;
+  const tried: number[] = [];
+  for (;;) {
+    const own = state.clusterOf(node);
+    let latest = -1;
+    for (const { base } of state.clusters[own]!.inputs) {
+      const c = state.clusterOf(base);
+      if (c < 0 || c === own || tried.includes(c)) continue;
+      if (latest < 0 || order.orderOf(c) > order.orderOf(latest)) latest = c;
+    }
+    if (latest < 0) return;
+    tried.push(latest);
+    joinWith(state, latest, own);
+  }
+}
+
+/** Joins cluster b with a, which b needs, if some relation of their dimensions fits. */
+function joinWith(state: Clustering, a: number, b: number): boolean {
+  const { clusters } = state;
+  const to = clusters[b]!;
+  let best: Input | null = null;
+  for (const input of to.inputs) {
+    if (state.clusterOf(input.base) !== a) continue;
+    if (input.coords === null) return false;
+    if (best === null || countDims(input.coords) > countDims(best.coords!)) best = input;
+  }
+  if (best === null) return false;
+  const all = state.dims.resolve(to.dims).length;
+  if (countDims(state.dims.resolveAll(best.coords!)) < all && joinByShared(state, a, b, all)) return true;
+  return merge(state, a, b, state.coords[best.base]!, best.coords!);
+}
+
+const countDims = (coords: Coords): number => coords.reduce((n, list) => n + list.length, 0);
+
+/** Joins by the dimensions of a value that both read. */
+function joinByShared(state: Clustering, a: number, b: number, all: number): boolean {
+  const { clusters, dims } = state;
+  for (const mine of clusters[b]!.inputs) {
+    if (mine.coords === null || countDims(dims.resolveAll(mine.coords)) < all) continue;
+    const other = clusters[a]!.inputs.find((i) => i.base === mine.base && i.coords !== null);
+    if (other !== undefined && merge(state, a, b, other.coords!, mine.coords)) return true;
+  }
+  return false;
+}
+
+/** What the dimensions of two clusters become if they are one. */
+interface Relation {
+  readonly dims: readonly number[];
+  readonly reduced: readonly number[];
+}
+
+/**
+ * Makes two clusters one, if iterating over both as one space computes every value where it is used.
+ *
+ * @param aCoords - dimensions in a of some value
+ * @param bCoords - dimensions in b of the same value
+ */
+export function merge(state: Clustering, a: number, b: number, aCoords: Coords, bCoords: Coords): boolean {
+  const from = state.clusters[a]!;
+  const to = state.clusters[b]!;
+  if (!isOpen(state, from) || !isOpen(state, to) || (from.producer >= 0 && to.producer >= 0)) return false;
+  if (from.members.length + to.members.length > state.maxMembers) return false;
+  const relation = relate(state, from, to, aCoords, bCoords);
+  if (relation === null || !keepsLead(state, from, to, relation.reduced) || !keepsPositions(state, from, to)) return false;
+  if (!agreesWith(state, a, to) || !fitsBindings(state, a, b)) return false;
+  const kept = state.order.merge(a, b);
+  if (kept < 0) return false;
+  commit(state, from, to, relation, kept);
+  return true;
+}
+
+/** Pairs the dimensions of the value, and decides what is a row and what is reduced; null if the spaces do not fit. */
+function relate(state: Clustering, a: Cluster, b: Cluster, aCoords: Coords, bCoords: Coords): Relation | null {
+  const { dims } = state;
+  dims.beginMatch();
+  for (let i = 0; i < aCoords.length; i++) {
+    const pairs = dims.align(aCoords[i]!, bCoords[i]!);
+    if (pairs === null || !pairUp(dims, pairs)) return null;
+  }
+  a.dims = dims.resolve(a.dims);
+  b.dims = dims.resolve(b.dims);
+  a.reduced = dims.resolve(a.reduced);
+  b.reduced = dims.resolve(b.reduced);
+  const unpaired = (list: readonly number[]): number[] => list.filter((d) => dims.partnerOf(d) < 0);
+  const aRest = unpaired(a.dims);
+  const bRest = unpaired(b.dims);
+  if (aRest.length === 0) return relateWhole(dims, a, b, bRest);
+  // The value is one a row of a.
+  if (a.reduced.length === 0 || !sameSet(aRest, a.reduced)) return null;
+  if (bRest.length === 0) return b.reduced.length === 0 ? { dims: a.dims, reduced: a.reduced } : null;
+  if (b.reduced.length > 0 && !sameSet(bRest, b.reduced)) return null;
+  const rest = b.reduced.length > 0 ? b.reduced : bRest;
+  if (b.reduced.length === 0 && isNarrow(dims, a)) return null;
+  const pairs = dims.align(a.reduced, rest);
+  if (pairs === null || !pairUp(dims, pairs)) return null;
+  a.dims = dims.resolve(a.dims);
+  b.dims = dims.resolve(b.dims);
+  return { dims: a.dims, reduced: dims.resolve(a.reduced) };
+}
+
+/** The value has all dimensions of a. */
+function relateWhole(dims: Dims, a: Cluster, b: Cluster, bRest: readonly number[]): Relation | null {
+  const partners = (list: readonly number[]): number[] => list.map((d) => dims.partnerOf(d));
+  if (bRest.length === 0) {
+    if (a.reduced.length === 0) return { dims: a.dims, reduced: partners(b.reduced) };
+    if (b.reduced.length === 0) return isNarrow(dims, a) ? null : { dims: a.dims, reduced: a.reduced };
+    return sameSet(partners(b.reduced), a.reduced) ? { dims: a.dims, reduced: a.reduced } : null;
+  }
+  // All of a is one a row of b.
+  if (a.reduced.length > 0 || a.producer >= 0) return null;
+  if (b.reduced.length > 0) return sameSet(bRest, b.reduced) ? { dims: [...a.dims, ...b.reduced], reduced: b.reduced } : null;
+  const trailing = bRest.every((d, i) => d === b.dims[b.dims.length - bRest.length + i]);
+  if (!trailing || rowsOf(dims, a.dims, []) < fewRows) return null;
+  return { dims: [...a.dims, ...bRest], reduced: bRest };
+}
+
+const rowsOf = (dims: Dims, all: readonly number[], reduced: readonly number[]): number =>
+  all.reduce((n, d) => (reduced.includes(d) ? n : n * dims.size(d)), 1);
+
+/** Whether elementwise work at element level had better not join: its rows are too few to share out. */
+const isNarrow = (dims: Dims, { dims: all, reduced }: Cluster): boolean =>
+  rowsOf(dims, all, reduced) < fewRows && rowsOf(dims, all, []) > manyElements;
+
+function pairUp(dims: Dims, [a, b]: readonly [readonly number[], readonly number[]]): boolean {
+  for (let i = 0; i < a.length; i++) if (!dims.pair(a[i]!, b[i]!)) return false;
+  return true;
+}
+
+const sameSet = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((d) => b.includes(d));
+
+/** Whether instructions may follow what begins the cluster. */
+function isOpen({ graph }: Clustering, { producer }: Cluster): boolean {
+  if (producer < 0) return true;
+  const { op } = graph.nodes[producer]!;
+  return op === 'dot' || op === 'convolution';
+}
+
+/** Whether argmaxes of both count positions alike. */
+function keepsPositions({ dims }: Clustering, a: Cluster, b: Cluster): boolean {
+  if (a.positions === null || b.positions === null) return true;
+  const x = dims.resolve(a.positions);
+  const y = dims.resolve(b.positions);
+  return x.length === y.length && x.every((d, i) => dims.partnerOf(y[i]!) === d);
+}
+
+/** Whether the axis along which a producer's kernel is split stays a row. */
+function keepsLead(state: Clustering, a: Cluster, b: Cluster, reduced: readonly number[]): boolean {
+  const { lead } = a.producer >= 0 ? a : b;
+  const first = state.dims.resolve(lead)[0];
+  if (first === undefined) return true;
+  const partner = state.dims.partnerOf(first);
+  return !reduced.includes(first) && (partner < 0 || !reduced.includes(partner));
+}
+
+/** Whether b reads every value of a at the element at which a computes it. */
+function agreesWith(state: Clustering, a: number, b: Cluster): boolean {
+  const { dims } = state;
+  for (const input of b.inputs) {
+    if (state.clusterOf(input.base) !== a) continue;
+    if (input.coords === null) return false;
+    const made = state.coords[input.base]!;
+    for (let axis = 0; axis < made.length; axis++) {
+      const x = dims.resolve(made[axis]!);
+      const y = dims.resolve(input.coords[axis]!);
+      if (x.length !== y.length) return false;
+      for (let i = 0; i < x.length; i++) if (dims.partnerOf(y[i]!) !== x[i]) return false;
+    }
+  }
+  return true;
+}
+
+function fitsBindings(state: Clustering, a: number, b: number): boolean {
+  const from = state.clusters[a]!.inputs;
+  const to = state.clusters[b]!.inputs;
+  if (from.length + to.length <= state.maxInputs) return true;
+  const bases = new Set<number>();
+  for (const list of [from, to]) {
+    for (const { base } of list) {
+      const c = state.clusterOf(base);
+      if (c !== a && c !== b) bases.add(base);
+    }
+  }
+  return bases.size <= state.maxInputs;
+}
+
+function commit(state: Clustering, a: Cluster, b: Cluster, relation: Relation, kept: number): void {
+  const { dims } = state;
+  for (const d of b.dims) {
+    const partner = dims.partnerOf(d);
+    if (partner >= 0) dims.join(partner, d);
+  }
+  const inputs: Input[] = [];
+  for (const list of [a.inputs, b.inputs]) {
+    for (const input of list) {
+      if (state.clusterOf(input.base) === kept && input.coords !== null) continue;
+      if (!inputs.some((i) => i.base === input.base && sameCoords(dims, i.coords, input.coords))) inputs.push(input);
+    }
+  }
+  const [more, less] = a.members.length >= b.members.length ? [a.members, b.members] : [b.members, a.members];
+  for (const m of less) more.push(m);
+  const producer = Math.max(a.producer, b.producer);
+  state.clusters[kept] = {
+    producer,
+    lead: a.producer >= 0 ? a.lead : b.lead,
+    members: more,
+    dims: dims.resolve(relation.dims),
+    reduced: dims.resolve(relation.reduced),
+    inputs,
+    positions: a.positions ?? b.positions,
+  };
+}
+
+export function sameCoords(dims: Dims, a: Coords | null, b: Coords | null): boolean {
+  if (a === b) return true;
+  if (a === null || b === null) return false;
+  for (let i = 0; i < a.length; i++) {
+    const x = dims.resolve(a[i]!);
+    const y = dims.resolve(b[i]!);
+    if (x.length !== y.length) return false;
+    for (let j = 0; j < x.length; j++) if (x[j] !== y[j]) return false;
+  }
+  return true;
+}

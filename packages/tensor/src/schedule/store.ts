@@ -1,0 +1,152 @@
+/**
+ * Decides which values are stored, and which are computed again where they are used. Stored is what the run is asked for, what
+ * only storage can give (operands of a contraction, scatter, scan or sort; the source of a gather; run-time starts; what a
+ * barrier protects) and what one cluster computes and another uses. Of the last kind, a value that is at most two cheap
+ * operations away from stored ones is computed again instead; never a contraction or a reduction.
+ */
+import { sizeOf } from '../shape';
+import type { Clustering } from './cluster';
+import { classOf, type GraphNode, type GraphOp, isMovement } from './graph';
+
+/** What `chooseStored` decides. */
+export interface Storing {
+  /** 1 for a node whose value has storage of its own. */
+  readonly stored: Uint8Array;
+  /** 1 for a node that its own cluster computes. */
+  readonly live: Uint8Array;
+  /** For each cluster the nodes that it reads from storage. */
+  readonly reads: readonly (readonly number[])[];
+}
+
+const mostOperations = 2;
+
+const cheapOps: ReadonlySet<GraphOp> = new Set<GraphOp>([
+  'neg', 'abs', 'sign', 'floor', 'ceil', 'round', 'not', 'cast', 'bitcast', 'add', 'mul', 'max', 'min', 'eq', 'lt', 'and', 'or', 'xor', 'shl', 'shr', 'where', 'copy',
+]);
+
+/** The stored values of a clustered graph. */
+export function chooseStored(state: Clustering): Storing {
+  const { crossing, raw } = findUses(state);
+  const again = chooseAgain(state, crossing, raw);
+  return walkNeeded(state, again);
+}
+
+/** Nodes whose storage an operation reads directly, whatever the clusters are. */
+function rawSources(state: Clustering, node: GraphNode): number[] {
+  const bases: number[] = [];
+  const kind = classOf[node.op];
+  node.sources.forEach((s, i) => {
+    const isRaw = kind === 'producer' || kind === 'concat' || node.op === 'barrier' || (node.op === 'gather' && i === 0);
+    if (isRaw) bases.push(state.arrive(s, null).base);
+  });
+  return bases;
+}
+
+/** Sources of views other than what they show: run-time starts. */
+function startSources(state: Clustering, source: number): number[] {
+  const { nodes } = state.graph;
+  const bases: number[] = [];
+  for (let view = nodes[source]!; isMovement(view) && view.op !== 'barrier'; view = nodes[view.sources[0]!]!) {
+    for (let i = 1; i < view.sources.length; i++) bases.push(state.arrive(view.sources[i]!, null).base);
+  }
+  return bases;
+}
+
+function findUses(state: Clustering): { crossing: Uint8Array; raw: Uint8Array } {
+  const { nodes } = state.graph;
+  const crossing = new Uint8Array(nodes.length);
+  const raw = new Uint8Array(nodes.length);
+  nodes.forEach((node, i) => {
+    if (state.began[i]! < 0) return;
+    for (const base of rawSources(state, node)) raw[base] = 1;
+    const own = state.clusterOf(i);
+    for (const s of node.sources) {
+      const { base } = state.arrive(s, null);
+      if (state.clusterOf(base) !== own) crossing[base] = 1;
+      if (isMovement(nodes[s]!)) for (const start of startSources(state, s)) raw[start] = 1;
+    }
+  });
+  for (const { node } of state.graph.outputs) raw[node] = 1;
+  return { crossing, raw };
+}
+
+/** 1 for each crossing value that is computed again by those who use it. */
+function chooseAgain(state: Clustering, crossing: Uint8Array, raw: Uint8Array): Uint8Array {
+  const { nodes } = state.graph;
+  const again = new Uint8Array(nodes.length);
+  /** Operations from stored values. */
+  const cost = new Uint8Array(nodes.length);
+  nodes.forEach((node, i) => {
+    if (state.began[i]! < 0) return;
+    const kind = classOf[node.op];
+    if (kind !== 'elementwise' && kind !== 'reduce') return;
+    const far = mostOperations + 1;
+    let total = cheapOps.has(node.op) ? 1 : far;
+    for (const s of node.sources) total += cost[state.arrive(s, null).base]!;
+    cost[i] = Math.min(total, far);
+    if (raw[i] === 1 || crossing[i] === 0) {
+      if (raw[i] === 1) cost[i] = 0;
+      return;
+    }
+    if (total <= mostOperations) again[i] = 1;
+    else cost[i] = 0;
+  });
+  return again;
+}
+
+/** Walks from what is asked for to what that needs, each node in the cluster where it is used. */
+function walkNeeded(state: Clustering, again: Uint8Array): Storing {
+  const { nodes, outputs } = state.graph;
+  const stored = new Uint8Array(nodes.length);
+  const live = new Uint8Array(nodes.length);
+  const reads: number[][] = state.clusters.map(() => []);
+  const pending: number[] = [];
+  const compute = (node: number): void => {
+    if (live[node] === 1) return;
+    live[node] = 1;
+    pending.push(node);
+  };
+  const readBy = (cluster: number, base: number): void => {
+    if (state.began[base]! >= 0) {
+      stored[base] = 1;
+      compute(base);
+    }
+    reads[cluster]!.push(base);
+    // What stands behind a barrier is read too.
+    for (let b = base; nodes[b]!.op === 'barrier'; ) reads[cluster]!.push((b = state.arrive(nodes[b]!.sources[0]!, null).base));
+  };
+  /** A source used at element or row level in a cluster. */
+  const use = (cluster: number, source: number): void => {
+    const uses = [source];
+    while (uses.length > 0) {
+      const s = uses.pop()!;
+      if (isMovement(nodes[s]!)) for (const start of startSources(state, s)) readBy(cluster, start);
+      const { base } = state.arrive(s, null);
+      if (classOf[nodes[base]!.op] === 'index') continue;
+      if (state.clusterOf(base) === cluster) compute(base);
+      else if (again[base] === 1) uses.push(...nodes[base]!.sources);
+      else readBy(cluster, base);
+    }
+  };
+  for (const { node } of outputs) {
+    if (state.began[node]! < 0) continue;
+    stored[node] = 1;
+    compute(node);
+  }
+  while (pending.length > 0) {
+    const i = pending.pop()!;
+    const node = nodes[i]!;
+    const cluster = state.clusterOf(i);
+    const raw = classOf[node.op] === 'producer' || classOf[node.op] === 'concat' || node.op === 'barrier';
+    node.sources.forEach((s, k) => {
+      if (!raw && !(node.op === 'gather' && k === 0)) return use(cluster, s);
+      for (const start of startSources(state, s)) readBy(cluster, start);
+      const { base } = state.arrive(s, null);
+      if (classOf[nodes[base]!.op] !== 'index') readBy(cluster, base);
+    });
+  }
+  return { stored, live, reads };
+}
+
+/** Whether a node has elements at all. */
+export const isEmpty = (node: GraphNode): boolean => sizeOf(node.shape) === 0;
