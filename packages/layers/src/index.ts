@@ -20,6 +20,20 @@ export { type CrossEntropyOptions, crossEntropy, type NllOptions, nll } from './
 export type { Reduction, ReductionOptions } from './losses/reduction';
 export * from './losses/regression';
 export { type ForwardHook, type Layer, Module } from './module';
+export {
+  BatchNorm1d,
+  BatchNorm2d,
+  BatchNorm3d,
+  type BatchNormFunctionOptions,
+  type BatchNormOptions,
+  type BatchNormResult,
+  batchNorm,
+} from './norm/batch-norm';
+export * from './norm/group-norm';
+export * from './norm/instance-norm';
+export * from './norm/layer-norm';
+export * from './norm/local-response-norm';
+export * from './norm/normalize';
 export { Parameter, type ParameterOptions } from './parameter';
 export * from './pool-layers';
 export {
