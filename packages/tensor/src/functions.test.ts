@@ -2,6 +2,10 @@ import { cpu } from '@dl/backend-cpu';
 import { referenceBackend } from '@dl/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
+  acos,
+  asin,
+  atan,
+  atan2,
   diagonal,
   einsum,
   fmod,
@@ -200,6 +204,36 @@ describe.each([
       ]);
       expect(await norm(tensor([3, -4]), 1).item()).toBe(7);
       expect(await norm(tensor([3, -4]), Infinity).item()).toBe(4);
+    });
+  });
+
+  describe('inverse trigonometric functions', () => {
+    const points = [-1e6, -3, -1, -0.7, -1e-4, 0, 0.2, 0.99999, 1, 1.5, 40, Infinity, -Infinity];
+    it('agrees with Math in f64 and f32', async () => {
+      const wide = tensor(new Float64Array(points));
+      const got = await atan(wide).data('f64');
+      points.forEach((x, i) => expect(got[i]).toBeCloseTo(Math.atan(x), 14));
+      const single = await atan(tensor(points)).data('f32');
+      points.forEach((x, i) =>
+        expect(Math.abs(single[i]! - Math.atan(x))).toBeLessThan(2e-7 * Math.max(1e-3, Math.abs(Math.atan(x))) + 1e-12),
+      );
+      const inside = [-1, -0.9999, -0.5, 0, 1e-5, 0.3, 1];
+      const [s, c] = [
+        await asin(tensor(new Float64Array(inside))).data(),
+        await acos(tensor(new Float64Array(inside))).data(),
+      ];
+      inside.forEach((x, i) => {
+        expect(s[i]).toBeCloseTo(Math.asin(x), 14);
+        expect(c[i]).toBeCloseTo(Math.acos(x), 14);
+      });
+      expect(await asin(tensor([2])).item()).toBeNaN();
+    });
+
+    it('finds the quadrant', async () => {
+      const ys = [0, 1, 1, 0, -1, -1, -1, 2, 0];
+      const xs = [1, 1, -1, -1, -1, 0, 1, 0.5, 0];
+      const got = await atan2(tensor(new Float64Array(ys)), tensor(new Float64Array(xs))).data();
+      ys.forEach((y, i) => expect(got[i]).toBeCloseTo(Math.atan2(y, xs[i]!), 14));
     });
   });
 });

@@ -7,6 +7,7 @@ import { binary, type Operand, trueDivide, where as whereNodes } from './ops/ele
 import { concat, type KeepDims, Tensor, type TensorLike } from './tensor';
 
 export type { PadMode } from './compose/pad-modes';
+export { acos, asin, atan, atan2 } from './compose/trigonometry';
 export { fold, type Sliding, slidingWindows, unfold } from './compose/windows';
 
 export const { tril, triu, diagonal, roll, maskedFill, moveAxis, indexAdd } = selections({ iota, concat });

@@ -1,7 +1,7 @@
 /**
  * Stored values: a piece of a backend's memory, or host data on its way there. Who holds the value holds the memory;
  * `dispose` returns it at once, the garbage collector's finaliser later. So that the collector feels the weight of memory
- * that it cannot see, a value carries a host buffer of a sixteenth of its size.
+ * that it cannot see, a value carries a host buffer of an eighth of its size.
  */
 import type { Backend, Storage } from '../backend';
 import type { DType, TypedArray } from '../dtype';
@@ -18,7 +18,7 @@ const finalizer = new FinalizationRegistry<Held>(({ backend, storage }) => giveB
 
 /** Values above this size weigh on the collector. */
 const ballastFrom = 1 << 14;
-const ballastShare = 16;
+const ballastShare = 8;
 
 /** Bytes stored since the event loop last turned, when finalisers had their chance. */
 let sinceTurn = 0;

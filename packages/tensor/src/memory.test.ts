@@ -1,0 +1,86 @@
+/**
+ * Memory stays flat: in an eager training loop that awaits nothing but reads of the CPU backend, in a compiled one, and in
+ * a loop with large outputs. DL_MEMORY_STEPS=10000 runs them for longer.
+ */
+import { grad } from '@dl/autograd';
+import { cpu } from '@dl/backend-cpu';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { compile, getBackend, rand, setBackend, type Tensor, tensor, Variable } from './index';
+
+const steps = Number(process.env.DL_MEMORY_STEPS ?? 400);
+
+beforeAll(async () => setBackend(await cpu()));
+
+const megabytes = (bytes: number): number => bytes / 2 ** 20;
+const inUse = (): number => megabytes(getBackend().memory().inUse);
+const resident = (): number => megabytes(process.memoryUsage.rss());
+
+interface Peaks {
+  storage: number;
+  rss: number;
+}
+
+/** What a loop holds at most, in each half of its steps. */
+async function peaks(loop: (i: number) => Promise<unknown>): Promise<[Peaks, Peaks]> {
+  const halves: [Peaks, Peaks] = [
+    { storage: 0, rss: 0 },
+    { storage: 0, rss: 0 },
+  ];
+  for (let i = 0; i < steps; i++) {
+    await loop(i);
+    const half = halves[i < steps / 2 ? 0 : 1];
+    half.storage = Math.max(half.storage, inUse());
+    if (i % 16 === 0) half.rss = Math.max(half.rss, resident());
+  }
+  return halves;
+}
+
+/** The second half of a loop needs no more than the first, which already held all that waits for the collector. */
+async function expectFlat(loop: (i: number) => Promise<unknown>, slackMB: number): Promise<void> {
+  const [first, second] = await peaks(loop);
+  if (process.env.DL_MEMORY_STEPS) console.log({ steps, first, second });
+  expect(second.storage).toBeLessThan(first.storage * 1.25 + slackMB);
+  expect(second.rss).toBeLessThan(first.rss * 1.25 + slackMB);
+}
+
+/** A two-layer perceptron with a batch of 64 and about 2 MB of intermediate values a step. */
+function perceptron(): { parameters: Variable[]; loss: (x: Tensor) => Tensor } {
+  const weight = (m: number, n: number): Variable =>
+    new Variable(rand([m, n]).sub(0.5).mul(0.1), { requiresGrad: true });
+  const parameters = [weight(256, 1024), weight(1024, 256)];
+  return { parameters, loss: (x) => x.matmul(parameters[0]!).tanh().matmul(parameters[1]!).sub(x).square().mean() };
+}
+
+function update(parameters: readonly Variable[], loss: Tensor): void {
+  const gradients = grad(loss, [...parameters]) as Tensor[];
+  parameters.forEach((p, i) => p.assign(p.sub(gradients[i]!.mul(0.01))));
+}
+
+describe('memory', () => {
+  it('stays flat in an eager loop that awaits nothing but reads', async () => {
+    const { parameters, loss } = perceptron();
+    const x = rand([64, 256]).realize();
+    await expectFlat(async () => {
+      const l = loss(x);
+      update(parameters, l);
+      await l.item();
+    }, 32);
+  });
+
+  it('stays flat in a compiled loop', async () => {
+    const { parameters, loss } = perceptron();
+    const x = rand([64, 256]).realize();
+    const step = compile((input: Tensor) => {
+      const l = loss(input);
+      update(parameters, l);
+      return l;
+    });
+    await expectFlat(async () => step(x).item(), 1);
+  });
+
+  it('stays flat with large outputs that nobody disposes', async () => {
+    const x = tensor(new Float32Array(1 << 20));
+    const double = compile((input: Tensor) => input.mul(2));
+    await expectFlat(async (i) => (i % 2 ? double(x) : x.mul(3).realize()).at(0).item(), 64);
+  });
+});
