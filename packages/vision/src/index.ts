@@ -1,1 +1,18 @@
-export {};
+/** @dl/vision: boxes, regions of interest, filters and image transforms. */
+export { type AnchorsGridOptions, type AnchorsMultiboxOptions, anchorsGrid, anchorsMultibox } from './anchors';
+export { type BoxCodeOptions, type BoxDecodeOptions, boxDecode, boxEncode } from './box-code';
+export { type BoxFormat, boxArea, boxConvert, clipBoxes } from './boxes';
+export { type GramMatrixOptions, gramMatrix } from './gram-matrix';
+export { boxIou, completeBoxIou, distanceBoxIou, generalizedBoxIou } from './iou';
+export { batchedNms, type NmsOptions, type NmsPaddedOptions, nms, nmsPadded } from './nms';
+export { type RoiAlignOptions, roiAlign } from './roi-align';
+export { roiPool } from './roi-pool';
+export type { RoiOptions } from './rois';
+export {
+  type GradientKernel,
+  type SpatialGradient,
+  type SpatialGradientOptions,
+  spatialGradient,
+} from './spatial-gradient';
+export { centerCrop, horizontalFlip, normalize, verticalFlip } from './transforms';
+export { rotate, type WarpAffineOptions, warpAffine } from './warp';
