@@ -14,6 +14,7 @@ import {
   ValueError,
 } from '@dl/tensor';
 import { CpuExecutable, KernelCache, type PreparedStep } from './executable';
+import { chooseMicroKernel } from './kernels/gemm/micro-kernel';
 import { rendersKernel } from './kernels/render';
 import { statusAddress } from './kernels/target';
 import { constantsBase, constantsBytes, LinearMemory, type Piece } from './memory';
@@ -62,7 +63,12 @@ class CpuBackend implements Backend {
     options: CpuOptions,
   ) {
     this.#memory = new LinearMemory({ maxBytes: options.maxBytes ?? 2 ** 32, shared: options.shared ?? false });
-    this.#cache = new KernelCache(this.#memory, new Constants(constantsBase, constantsBytes), features);
+    this.#cache = new KernelCache(
+      this.#memory,
+      new Constants(constantsBase, constantsBytes),
+      features,
+      chooseMicroKernel(features),
+    );
   }
 
   supports(kernel: Kernel): true | string {

@@ -163,3 +163,11 @@ export function simplifyLimits(limits: readonly Limit[]): Limit[] | null {
   }
   return kept;
 }
+
+/** Whether `outer` and `inner` occur in a sum only as outer · size + inner. */
+export function walksAsOne(sum: Linear, outer: number, inner: number, size: number): boolean {
+  if (factorOf(sum, outer) !== factorOf(sum, inner) * size) return false;
+  return sum.terms.every(
+    ({ atom }) => (atom.kind !== 'div' && atom.kind !== 'mod') || walksAsOne(atom.of, outer, inner, size),
+  );
+}

@@ -12,7 +12,7 @@ import { isReduction, type Loop, type Phase, type Plan, type PlannedOp } from '.
 import { emitRandom } from './random';
 import { type Accumulator, accumulate, finishReduction, startReduction } from './reduce';
 import { type Frame, widths } from './target';
-import { type Track, Tracker, TrackTable } from './tracks';
+import { type Track, type TrackBase, Tracker, TrackTable } from './tracks';
 import { type Value, Vectors } from './values';
 
 /** Operations of one depth whose values live until its end. */
@@ -309,13 +309,16 @@ class NestEmitter implements Site {
   }
 }
 
+const baseOf = (binding: number): TrackBase =>
+  binding < 0 ? { kind: 'scratch', offset: 0 } : { kind: 'binding', binding };
+
 function tracksOf(table: TrackTable, op: NestOp): OpTracks {
   const limits = (op.place?.limits ?? op.limits ?? []).map(({ term, min, end }) => ({
     track: table.of({ kind: 'none' }, term),
     min,
     end,
   }));
-  const place = op.place && table.of({ kind: 'binding', binding: op.place.binding }, op.place.index, widths[op.dtype]);
+  const place = op.place && table.of(baseOf(op.place.binding), op.place.index, widths[op.dtype]);
   const expr = op.expr && table.of({ kind: 'none' }, op.expr);
   return { ...(place && { place }), ...(expr && { expr }), limits };
 }

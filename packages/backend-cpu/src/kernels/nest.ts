@@ -5,7 +5,6 @@
 import type { Access, DType, Instruction, Kernel } from '@dl/tensor';
 import {
   constant,
-  factorOf,
   type Limit,
   type Linear,
   limitsOf,
@@ -13,6 +12,7 @@ import {
   linearOf,
   simplifyLimits,
   substitute,
+  walksAsOne,
 } from './linear';
 
 export interface Axis {
@@ -20,7 +20,7 @@ export interface Axis {
   readonly reduced: boolean;
 }
 
-/** Where an element lies: a binding, an element offset, and the limits within which it is touched. */
+/** Where an element lies: a binding (−1 is scratch memory), an element offset, and the limits within which it is touched. */
 export interface Place {
   readonly binding: number;
   readonly index: Linear;
@@ -120,14 +120,6 @@ export function changeOp(op: NestOp, by: Change): NestOp {
   return op;
 }
 
-/** Whether `outer` and `inner` occur in a sum only as outer · size + inner. */
-function walksAsOne(sum: Linear, outer: number, inner: number, size: number): boolean {
-  if (factorOf(sum, outer) !== factorOf(sum, inner) * size) return false;
-  return sum.terms.every(
-    ({ atom }) => (atom.kind !== 'div' && atom.kind !== 'mod') || walksAsOne(atom.of, outer, inner, size),
-  );
-}
-
 /** Numbers the axes in `kept` anew, in order. */
 function renumber(ops: readonly NestOp[], axes: readonly Axis[], kept: readonly number[]): NestOp[] {
   const place = new Map(kept.map((old, now) => [old, now]));
@@ -144,6 +136,7 @@ function mergeAt(ops: readonly NestOp[], axes: readonly Axis[], at: number): Nes
   const size = axes[at]!.size * axes[at + 1]!.size;
   const by: Change = (variable) => {
     if (variable === at) return constant(0);
+    if (variable >= axes.length) return null; // of a loop outside the nest
     const index = variable > at ? variable - 1 : variable;
     const ownSize = variable === at + 1 ? size : axes[variable]!.size;
     return linear(0, [{ atom: { kind: 'var', index, size: ownSize }, factor: 1 }]);

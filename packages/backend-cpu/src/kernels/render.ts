@@ -2,9 +2,11 @@
  * From a kernel to functions of a module: one for the producer, one for the body. Both take a part of the range, and
  * are called in turn for each part, while what the producer wrote is in the cache.
  */
-import type { Kernel, Producer } from '@dl/tensor';
+import type { Contraction, Kernel, Producer } from '@dl/tensor';
 import type { FunctionBuilder, ModuleBuilder } from '../wasm/assembler';
-import { contractionPlan } from './contraction';
+import { type Product, productOf } from './contraction/method';
+import { contractionPlan } from './contraction/plain';
+import { emitProduct, productGrain } from './contraction/product';
 import { isBinary, isUnary, rendersElementwise } from './elementwise';
 import { emitNest, grainOf } from './loop';
 import { nestOf } from './nest';
@@ -21,7 +23,7 @@ interface Part {
   readonly scratchBytes: number;
   /** Rough count of element operations for the whole range. */
   readonly work: number;
-  emit(frame: Frame): void;
+  emit(frame: Frame, module: ModuleBuilder): void;
 }
 
 /** What a runtime must know to call a rendered kernel. */
@@ -35,43 +37,54 @@ export interface RenderedKernel {
   readonly blockBytes: number;
 }
 
-const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
+const sizeOf = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
 
 function bodyPart(kernel: Kernel): Part {
   const plan = planOf(nestOf(kernel));
-  const work = product(kernel.rows) * product(kernel.reduced) * Math.max(1, kernel.body.length / 4);
+  const work = sizeOf(kernel.rows) * sizeOf(kernel.reduced) * Math.max(1, kernel.body.length / 4);
   return { grain: grainOf(plan), scratchBytes: plan.scratchBytes, work, emit: (frame) => emitNest(frame, plan) };
 }
 
-function producerPart(kernel: Kernel, producer: Producer): Part {
+function productPart(kernel: Kernel, { batch, m, n, k }: Contraction, product: Product): Part {
+  return {
+    grain: productGrain(product, kernel.range),
+    scratchBytes: product.scratchBytes,
+    work: sizeOf([...batch, ...m, ...n, ...k]) / 16,
+    emit: (frame, module) => emitProduct(frame, module, product),
+  };
+}
+
+function producerPart(kernel: Kernel, producer: Producer, target: Target): Part {
   const { range, bindings } = kernel;
   switch (producer.kind) {
     case 'contraction': {
+      const product = productOf(producer, kernel, target.micro);
+      if (product) return productPart(kernel, producer, product);
       const plan = contractionPlan(producer, range);
-      const work = product([...producer.batch, ...producer.m, ...producer.n, ...producer.k]) / 4;
+      const work = sizeOf([...producer.batch, ...producer.m, ...producer.n, ...producer.k]) / 4;
       return { grain: grainOf(plan), scratchBytes: plan.scratchBytes, work, emit: (frame) => emitNest(frame, plan) };
     }
     case 'scatter': {
       const { outer, inner, limit, count } = producer;
-      const work = product(outer) * product(inner) * (limit / 4 + count * 4);
+      const work = sizeOf(outer) * sizeOf(inner) * (limit / 4 + count * 4);
       const indexDtype = bindings[producer.index.binding]!.dtype;
       const grain = grainOf(scatterBase(producer, range));
       return { grain, scratchBytes: 0, work, emit: (frame) => emitScatter(frame, producer, { range, indexDtype }) };
     }
     case 'scan': {
-      const work = product(producer.rows) * producer.length * 2;
+      const work = sizeOf(producer.rows) * producer.length * 2;
       return { grain: 1, scratchBytes: 0, work, emit: (frame) => emitScan(frame, producer, range) };
     }
     case 'sort': {
       const { rows, length } = producer;
-      const work = product(rows) * length * Math.log2(length + 1) * 4;
+      const work = sizeOf(rows) * length * Math.log2(length + 1) * 4;
       return { grain: 1, scratchBytes: sortScratch(length), work, emit: (frame) => emitSort(frame, producer, range) };
     }
   }
 }
 
-const partsOf = (kernel: Kernel): Part[] => [
-  ...(kernel.producer ? [producerPart(kernel, kernel.producer)] : []),
+const partsOf = (kernel: Kernel, target: Target): Part[] => [
+  ...(kernel.producer ? [producerPart(kernel, kernel.producer, target)] : []),
   ...(kernel.body.length > 0 ? [bodyPart(kernel)] : []),
 ];
 
@@ -94,11 +107,11 @@ function chunkOf(kernel: Kernel, parts: readonly Part[]): number {
 
 /** Writes the functions of a kernel into a module. `name` begins the names of its exports. */
 export function renderKernel(module: ModuleBuilder, target: Target, kernel: Kernel, name: string): RenderedKernel {
-  const parts = partsOf(kernel);
+  const parts = partsOf(kernel, target);
   const functions = parts.map((part, i) => {
     const own = `${name}_${i}`;
     module.function({ ...kernelSignature, export: own }, (f: FunctionBuilder) =>
-      part.emit(new Frame(f, target, kernel)),
+      part.emit(new Frame(f, target, kernel), module),
     );
     return own;
   });

@@ -9,6 +9,7 @@ import type { Binding, DType, Kernel, Param } from '@dl/tensor';
 import type { FunctionBuilder, Local } from '../wasm/assembler';
 import type { Constants } from '../wasm/constants';
 import type { WasmFeatures } from '../wasm/features';
+import type { MicroKernel } from './gemm/gemm';
 import type { Atom, Linear } from './linear';
 import { rangeOf } from './linear';
 
@@ -21,6 +22,8 @@ export const statusAddress = 64;
 export interface Target {
   readonly features: WasmFeatures;
   readonly constants: Constants;
+  /** The register tile of matrix products. */
+  readonly micro: MicroKernel;
   /** Imported: the remainder with the sign of the divisor, on f64. */
   readonly mod: number;
   /** Imported: of f64, for arguments that vector code cannot reduce. */

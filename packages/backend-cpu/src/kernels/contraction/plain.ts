@@ -2,8 +2,8 @@
  * Contractions as plain loops: a multiplication and a sum over the k axes. Any dtype, any index function.
  */
 import type { Access, Contraction, Kernel } from '@dl/tensor';
-import { nestOf } from './nest';
-import { type Plan, planOf } from './plan';
+import { nestOf } from '../nest';
+import { type Plan, planOf } from '../plan';
 
 function loopKernel(
   { dtype, batch, m, n, k, lhs, rhs, out }: Contraction,

@@ -1,0 +1,131 @@
+/*
+ * Which way a contraction is computed: as a strided matrix product (gemm/), by tiles with vectors along n or along k that
+ * read the operands where they lie, after copies of operands that are not even, or by plain loops. The choice follows
+ * from the kernel alone, so that no split of its range changes a sum.
+ */
+import { byteWidth, type Contraction, type Kernel } from '@dl/tensor';
+import { type GemmSpec, planOf as gemmPlanOf, scratchBytes as gemmScratch, type MicroKernel } from '../gemm/gemm';
+import { type GemmType, LANES } from '../gemm/lanes';
+import { axesOf, type Form, formOf, isEven, merged, sizeOfRole, strideOf } from './form';
+import { needsStage, type Stage, stageOf } from './stage';
+
+/** How many rows and columns of the result a call of a tile computes. */
+export interface TileShape {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+export type Method =
+  | { readonly kind: 'gemm'; readonly spec: GemmSpec }
+  | { readonly kind: 'spread' | 'dot'; readonly tile: TileShape };
+
+/** A way to compute a contraction. */
+export interface Product {
+  readonly form: Form;
+  readonly stages: readonly Stage[];
+  readonly method: Method;
+  readonly scratchBytes: number;
+  /** Where the scratch memory of the matrix product begins. */
+  readonly gemmOffset: number;
+}
+
+const gemmTypes: Partial<Record<string, GemmType>> = { f32: 'f32', f64: 'f64', i32: 'i32', u32: 'i32' };
+export const gemmTypeOf = (form: Form): GemmType => gemmTypes[form.dtype]!;
+
+/** The innermost axis of a role, or −1. */
+export const lastAxis = (form: Form, role: 'm' | 'n' | 'k'): number => axesOf(form, role).at(-1) ?? -1;
+
+const sizeAt = (form: Form, axis: number): number => (axis < 0 ? 1 : form.axes[axis]!.size);
+
+/** A matrix product for the innermost axes, where k is one axis and strides are not negative. */
+function gemmOf(form: Form, micro: MicroKernel): Method | null {
+  if (axesOf(form, 'k').length > 1) return null;
+  const [m, n, k] = [lastAxis(form, 'm'), lastAxis(form, 'n'), lastAxis(form, 'k')];
+  const stride = (side: 'lhs' | 'rhs', axis: number) => (axis < 0 ? 1 : strideOf(form[side], axis));
+  const a = { m: stride('lhs', m), k: stride('lhs', k) };
+  const b = { k: stride('rhs', k), n: stride('rhs', n) };
+  if ([a.m, a.k, b.k, b.n].some((s) => s < 0)) return null;
+  const spec: GemmSpec = {
+    dtype: gemmTypeOf(form),
+    m: sizeAt(form, m),
+    n: sizeAt(form, n),
+    k: sizeAt(form, k),
+    a,
+    b,
+    cRow: sizeOfRole(form, 'n'),
+    micro,
+  };
+  return { kind: 'gemm', spec };
+}
+
+/** Share of the lanes that are used along an axis. */
+const fill = (size: number, lanes: number): number => size / (Math.ceil(size / lanes) * lanes);
+
+/** Tiles with vectors along n or along k, whichever wastes fewer lanes. */
+function tilesOf(form: Form, micro: MicroKernel): Method | null {
+  const { count } = LANES[gemmTypeOf(form)];
+  const [m, n, k] = [lastAxis(form, 'm'), lastAxis(form, 'n'), lastAxis(form, 'k')];
+  const along = (side: 'lhs' | 'rhs', axis: number) => (axis < 0 ? 0 : strideOf(form[side], axis));
+  const columns = sizeAt(form, n);
+  const depth = sizeAt(form, k);
+  const step = along('rhs', n);
+  const spread = step >= 1 && columns >= 2 ? fill(columns, count) * (step === 1 ? 1 : step === 2 ? 0.7 : 0.4) : 0;
+  const dot = along('lhs', k) === 1 && along('rhs', k) === 1 && depth >= 2 ? fill(depth, count) * 0.9 : 0;
+  if (spread === 0 && dot === 0) return null;
+  const rows = sizeAt(form, m);
+  if (spread >= dot) return { kind: 'spread', tile: spreadShape(rows, columns, micro, count) };
+  return { kind: 'dot', tile: dotShape(rows, columns) };
+}
+
+/** Rows and columns of a tile that use the registers and leave no small rest. */
+function spreadShape(rows: number, columns: number, micro: MicroKernel, lanes: number): TileShape {
+  const most = micro.rows;
+  const tiles = Math.ceil(rows / most);
+  const height = Math.ceil(rows / tiles);
+  const vectors = height >= 4 ? 2 : height === 3 ? 3 : 4;
+  return { rows: height, columns: Math.min(vectors, Math.ceil(columns / lanes)) * lanes };
+}
+
+function dotShape(rows: number, columns: number): TileShape {
+  const width = columns <= 6 ? columns : ([5, 4, 3].find((w) => columns % w === 0) ?? 4);
+  const height = Math.max(1, Math.min(rows, Math.floor(10 / width)));
+  return { rows: height, columns: width };
+}
+
+/** Copies of the operands that need one; null if a copy is too large. */
+function staged(form: Form, dense: boolean): { form: Form; stages: Stage[]; bytes: number } | null {
+  const stages: Stage[] = [];
+  let bytes = 0;
+  const factors = { lhs: form.lhs, rhs: form.rhs };
+  for (const side of ['lhs', 'rhs'] as const) {
+    if (!dense && !needsStage(form[side])) continue;
+    const stage = stageOf(form, form[side], bytes, dense);
+    if (stage === null) return null;
+    stages.push(stage);
+    bytes += stage.bytes;
+    factors[side] = stage.factor;
+  }
+  return { form: merged({ ...form, ...factors }), stages, bytes };
+}
+
+/** The way to compute a contraction, or null for plain loops. */
+export function productOf(contraction: Contraction, kernel: Pick<Kernel, 'range'>, micro: MicroKernel): Product | null {
+  if (gemmTypes[contraction.dtype] === undefined) return null;
+  const { batch, m, n, k } = contraction;
+  if ([...batch, ...m, ...n, ...k].some((size) => size === 0)) return null;
+  const form = formOf(contraction, kernel);
+  if (form === null || axesOf(form, 'batch').length > 4) return null;
+  for (const dense of [false, true]) {
+    const result = staged(form, dense);
+    if (result === null) return null;
+    if (!isEven(result.form.lhs) || !isEven(result.form.rhs)) continue;
+    const method = gemmOf(result.form, micro) ?? tilesOf(result.form, micro);
+    if (method === null) continue;
+    const gemmOffset = Math.ceil(result.bytes / 64) * 64;
+    const own = method.kind === 'gemm' && gemmPlanOf(method.spec) === 'packed' ? gemmScratch(method.spec) : 0;
+    return { ...result, method, gemmOffset, scratchBytes: gemmOffset + own };
+  }
+  return null;
+}
+
+export const bytesOf = (form: Form): number => byteWidth(form.dtype);

@@ -1,0 +1,236 @@
+/*
+ * Writes a contraction by the way that method.ts chose: loops over batch axes and outer axes, copies of operands where
+ * they are due, and calls of tiles or of a matrix product for the innermost axes.
+ */
+import type { Local, ModuleBuilder } from '../../wasm/assembler';
+import { emitGemm, planOf as gemmPlanOf } from '../gemm/gemm';
+import { LANES } from '../gemm/lanes';
+import { scaled } from '../linear';
+import { emitNest } from '../loop';
+import { mergeAxes } from '../nest';
+import { planOf } from '../plan';
+import type { Frame } from '../target';
+import { emitDotTile } from './dot-tile';
+import { axesOf, type Factor, type Form, outIndex, outStrides, strideOf, without } from './form';
+import { bytesOf, gemmTypeOf, lastAxis, type Method, type Product } from './method';
+import { emitSpreadTile } from './spread-tile';
+import { externalVariable } from './stage';
+import type { WalkAxis } from './walk';
+
+/** Rows of a packed matrix product below which packing its right operand again costs too much. */
+const packedRows = 192;
+
+/** What a part of the range must begin at a multiple of: whole tiles, and enough work to pay for copies and packing. */
+export function productGrain({ form, method, stages }: Product, range: number): number {
+  if (form.rangeScale === 0) return 1;
+  const { role } = form.axes[0]!;
+  if (role === 'batch') return 1;
+  if (role === 'n' || stages.some((s) => s.depth === 0)) return range; // not split
+  if (lastAxis(form, 'm') !== 0) return 1;
+  const rows = method.kind !== 'gemm' ? method.tile.rows : gemmPlanOf(method.spec) === 'packed' ? packedRows : 12;
+  return Math.min(range, rows / greatestDivisor(rows, form.rangeScale));
+}
+
+function greatestDivisor(a: number, b: number): number {
+  let [x, y] = [a, b];
+  while (y > 0) [x, y] = [y, x % y];
+  return x;
+}
+
+/** Writes the producer of a kernel. */
+export function emitProduct(frame: Frame, module: ModuleBuilder, product: Product): void {
+  const { form, stages } = product;
+  const batch = axesOf(form, 'batch');
+  const copies = (depth: number) => {
+    for (const stage of stages) {
+      if (stage.depth !== depth) continue;
+      const counters = [...frame.counters];
+      batch.forEach((axis) => (frame.counters[externalVariable + axis] = counters[axis]));
+      emitNest(frame, planOf(mergeAxes(stage.nest)));
+      frame.counters.splice(0, counters.length, ...counters);
+    }
+  };
+  const inner = innerOf(frame, module, product);
+  const level = (at: number): void => {
+    copies(at);
+    if (at === batch.length) inner();
+    else loopAxis(frame, form, batch[at]!, () => level(at + 1));
+  };
+  level(0);
+}
+
+/** A loop over a whole axis, or over the part of the first that is asked for. */
+function loopAxis(frame: Frame, form: Form, axis: number, body: () => void): void {
+  const { f } = frame;
+  f.scratch('i32', (counter) => {
+    frame.counters[axis] = counter;
+    const { from, to, release } = rangeOfAxis(frame, form, axis);
+    f.for(counter, { from, to }, body);
+    release();
+  });
+}
+
+interface AxisRange {
+  readonly from: Local | number;
+  readonly to: Local | number;
+  release(): void;
+}
+
+function rangeOfAxis(frame: Frame, form: Form, axis: number): AxisRange {
+  const { f } = frame;
+  if (axis !== 0 || form.rangeScale === 0 || form.axes[0]!.role === 'n') {
+    return { from: 0, to: axis < 0 ? 1 : form.axes[axis]!.size, release: () => {} };
+  }
+  const [from, to] = [f.borrow('i32'), f.borrow('i32')];
+  f.get(frame.begin).i32(form.rangeScale).op('i32.mul').set(from);
+  f.get(frame.end).i32(form.rangeScale).op('i32.mul').set(to);
+  return { from, to, release: () => f.release(from, to) };
+}
+
+/** Pushes the byte address of a factor at the running axes; those in `zero` are at their beginning. */
+function pushFactor(frame: Frame, form: Form, factor: Factor, zero: readonly number[]): void {
+  const { f } = frame;
+  frame.pushSum(scaled(without(factor.index, zero), bytesOf(form)));
+  if (factor.binding < 0) f.get(frame.scratch);
+  else frame.pushBinding(factor.binding);
+  f.op('i32.add');
+}
+
+function pushOut(frame: Frame, form: Form, zero: readonly number[]): void {
+  frame.pushSum(scaled(without(outIndex(form), zero), bytesOf(form)));
+  frame.pushBinding(form.out);
+  frame.f.op('i32.add');
+}
+
+/** Defines what the inner axes need and returns what writes the code inside the batch loops. */
+function innerOf(frame: Frame, module: ModuleBuilder, product: Product): () => void {
+  const { form, method } = product;
+  const [m, n] = [axesOf(form, 'm'), axesOf(form, 'n')];
+  const outer = [...m.slice(0, -1), ...n.slice(0, -1)];
+  const last = method.kind === 'gemm' ? gemmCall(frame, module, product) : tileCalls(frame, module, form, method);
+  return () => {
+    const level = (at: number): void => {
+      if (at === outer.length) last();
+      else loopAxis(frame, form, outer[at]!, () => level(at + 1));
+    };
+    level(0);
+  };
+}
+
+function gemmCall(frame: Frame, module: ModuleBuilder, { form, method, gemmOffset }: Product): () => void {
+  if (method.kind !== 'gemm') throw new Error('internal: not a matrix product');
+  const { f } = frame;
+  const gemm = emitGemm(module, method.spec);
+  const [m, n] = [lastAxis(form, 'm'), lastAxis(form, 'n')];
+  return () => {
+    const zero = [m, n, ...axesOf(form, 'k')];
+    pushFactor(frame, form, form.lhs, zero);
+    pushFactor(frame, form, form.rhs, zero);
+    pushOut(frame, form, zero);
+    const { from, to, release } = rangeOfAxis(frame, form, m);
+    f.push(from).push(to);
+    f.get(frame.scratch).i32(gemmOffset).op('i32.add').call(gemm);
+    release();
+  };
+}
+
+/** The k axes as a tile walks them, those contiguous in both operands last. */
+function walkAxes(form: Form): WalkAxis[] {
+  const bytes = bytesOf(form);
+  return axesOf(form, 'k').map((axis) => ({
+    size: form.axes[axis]!.size,
+    a: strideOf(form.lhs, axis) * bytes,
+    b: strideOf(form.rhs, axis) * bytes,
+  }));
+}
+
+/** Unrolled steps of k beyond which code grows without gain. */
+const maxUnroll = 8;
+
+function tileCalls(
+  frame: Frame,
+  module: ModuleBuilder,
+  form: Form,
+  method: Method & { kind: 'spread' | 'dot' },
+): () => void {
+  const { f, target } = frame;
+  const bytes = bytesOf(form);
+  const lanes = LANES[gemmTypeOf(form)];
+  const [m, n] = [lastAxis(form, 'm'), lastAxis(form, 'n')];
+  const k = walkAxes(form);
+  const strides = outStrides(form);
+  const tiles = new Map<string, number>();
+  const fused = target.features.relaxedSimd;
+  const unrolls = target.micro.unroll > 1;
+  const stride = (factor: Factor, axis: number) => (axis < 0 ? 0 : strideOf(factor, axis));
+  const tileOf = (rows: number, columns: number): number => {
+    const key = `${rows}x${columns}`;
+    const known = tiles.get(key);
+    if (known !== undefined) return known;
+    const cRow = (m < 0 ? 0 : strides[m]!) * bytes;
+    const aRow = stride(form.lhs, m) * bytes;
+    const bColumn = stride(form.rhs, n);
+    const made =
+      method.kind === 'dot'
+        ? emitDotTile(module, { lanes, fused, rows, columns, aRow, bColumn: bColumn * bytes, cRow, k }, unrolls)
+        : emitSpreadTile(module, {
+            lanes,
+            fused,
+            rows,
+            columns,
+            aRow,
+            bColumn,
+            cRow,
+            k,
+            padded: form.rhs.binding < 0,
+            unroll: unrolls && (k.at(-1)?.size ?? 99) <= maxUnroll,
+          });
+    tiles.set(key, made);
+    return made;
+  };
+  const zero = axesOf(form, 'k');
+  return () => {
+    forTiles(frame, form, n, method.tile.columns, (columns) => {
+      forTiles(frame, form, m, method.tile.rows, (rows) => {
+        pushFactor(frame, form, form.lhs, zero);
+        pushFactor(frame, form, form.rhs, zero);
+        pushOut(frame, form, zero);
+        f.call(tileOf(rows, columns));
+      });
+    });
+  };
+}
+
+/** Steps along an axis by whole tiles, then what is left; `body` is told how many elements. */
+function forTiles(frame: Frame, form: Form, axis: number, tile: number, body: (count: number) => void): void {
+  const { f } = frame;
+  if (axis < 0) {
+    body(1);
+    return;
+  }
+  const { size } = form.axes[axis]!;
+  const rest = size % tile;
+  const { from, to, release } = rangeOfAxis(frame, form, axis);
+  f.scratch('i32', (counter) => {
+    frame.counters[axis] = counter;
+    if (typeof to === 'number') {
+      if (size >= tile) f.for(counter, { to: size - rest, step: tile }, () => body(tile));
+      else f.i32(0).set(counter);
+      if (rest > 0) body(rest);
+      return;
+    }
+    f.scratch('i32', (whole) => {
+      f.get(to)
+        .i32(tile - 1)
+        .op('i32.sub')
+        .set(whole);
+      f.for(counter, { from, to: whole, step: tile }, () => body(tile));
+    });
+    if (rest > 0)
+      f.get(counter)
+        .get(to)
+        .op('i32.lt_s')
+        .if(() => body(rest));
+  });
+  release();
+}
