@@ -1,6 +1,7 @@
 /** @dl/layers: modules, layers, initialisers and losses. */
 export * from './activation-layers';
 export * from './activations';
+export * from './adaptive-pooling';
 export * from './conv-layers';
 export {
   type ConvolutionOptions,
@@ -12,13 +13,16 @@ export {
 } from './convolution';
 export { Dropout, type DropoutOptions, dropout } from './dropout';
 export { Flatten } from './flatten';
+export * from './global-pooling';
 export { type AffineGridOptions, affineGrid, type GridSampleOptions, gridSample } from './grid-sample';
 export * from './init';
+export * from './interpolate';
 export { Linear, linear, type WeightOptions } from './linear';
 export * from './losses/binary';
 export { type CrossEntropyOptions, crossEntropy, type NllOptions, nll } from './losses/cross-entropy';
 export type { Reduction, ReductionOptions } from './losses/reduction';
 export * from './losses/regression';
+export * from './lp-pooling';
 export { type ForwardHook, type Layer, Module } from './module';
 export {
   BatchNorm1d,
@@ -44,6 +48,8 @@ export {
   maxPoolIndices,
   type PoolOptions,
 } from './pooling';
+export * from './rearrange';
 export { Sequential } from './sequential';
 export { type LoadReport, type LoadStateOptions, type Misshapen, type StateDict, StateDictError } from './state-dict';
 export type { Summary, SummaryRow } from './summary';
+export * from './unpooling';

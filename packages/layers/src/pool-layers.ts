@@ -2,7 +2,7 @@
 import type { Tensor } from '@dl/tensor';
 import type { PerAxis } from './convolution';
 import { Module } from './module';
-import { type AvgPoolOptions, avgPool, type MaxPoolOptions, maxPool } from './pooling';
+import { type AvgPoolOptions, avgPool, type MaxPoolOptions, maxPool, maxPoolIndices } from './pooling';
 
 abstract class MaxPool extends Module {
   readonly #rank: number;
@@ -20,6 +20,11 @@ abstract class MaxPool extends Module {
 
   forward(x: Tensor): Tensor {
     return maxPool(x, this.kernelSize, this.#rank, this.#options);
+  }
+
+  /** What `forward` gives, and where each maximum was: flat places in the plane of `x`, i32, for `maxUnpool`. */
+  withIndices(x: Tensor): { values: Tensor; indices: Tensor } {
+    return maxPoolIndices(x, this.kernelSize, this.#rank, this.#options);
   }
 }
 

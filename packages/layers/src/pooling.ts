@@ -27,12 +27,13 @@ export interface AvgPoolOptions extends PoolOptions {
 }
 
 /** A window, and the padding that the options asked for, before `ceilMode` widened it. */
-interface Pooling {
+export interface Pooling {
   readonly window: Window;
   readonly padding: readonly number[];
 }
 
-function poolingOf(operation: string, x: Tensor, size: PerAxis, rank: number, options: MaxPoolOptions): Pooling {
+/** How windows with these options slide over the last `rank` axes. */
+export function poolingOf(operation: string, x: Tensor, size: PerAxis, rank: number, options: MaxPoolOptions): Pooling {
   if (x.rank !== rank + 1 && x.rank !== rank + 2) {
     throw new ShapeError(
       `${operation}: x is ${showShape(x.shape)}, but data has ${rank + 2} axes, [N, C, spatial…], or ${rank + 1} without N. Reshape it.`,
