@@ -1,1 +1,19 @@
-export {};
+/** @dl/optim: optimisers and learning-rate schedules. */
+export { AdaDelta, type AdaDeltaOptions } from './adadelta';
+export { AdaGrad, type AdaGradOptions } from './adagrad';
+export { Adam, type AdamOptions, AdamW } from './adam';
+export {
+  Adamax,
+  type AdamVariantOptions,
+  Lion,
+  type LionOptions,
+  NAdam,
+  type NAdamOptions,
+  RAdam,
+} from './adam-variants';
+export { type ClipOptions, clipGradNorm, clipGradValue } from './clip';
+export type { GroupSpec, Member, ParameterGroup, Parameters, Setting, Settings } from './group';
+export { type MinimizeOptions, Optimizer } from './optimizer';
+export { RMSProp, type RMSPropOptions } from './rmsprop';
+export { SGD, type SGDOptions } from './sgd';
+export type { OptimizerState } from './state';

@@ -1,0 +1,162 @@
+/**
+ * What all optimisers have in common: which variables are updated and which are left alone, when the update runs, and
+ * what a checkpoint holds. A subclass says which numbers a step reads, what state a parameter has, and the update itself.
+ */
+import { consume, gradientsOf } from '@dl/autograd';
+import {
+  currentTrace,
+  dependsOn,
+  forbidInTrace,
+  type Node,
+  realize,
+  type Tensor,
+  ValueError,
+  type Variable,
+  type Versioned,
+  withGrad,
+} from '@dl/tensor';
+import { type ClipOptions, clipped } from './clip';
+import {
+  type GroupSpec,
+  groupSpecs,
+  type Layout,
+  type Member,
+  ParameterGroup,
+  type Parameters,
+  type Settings,
+} from './group';
+import { loadState, type OptimizerState, saveState } from './state';
+
+export interface MinimizeOptions extends ClipOptions {
+  /** Keeps the loss's graph, for another optimiser that shares it. Default false. */
+  readonly retainGraph?: boolean;
+}
+
+export abstract class Optimizer<O extends Settings<O>> implements Versioned {
+  readonly #groups: ParameterGroup<O>[] = [];
+  readonly #defaults: O;
+  readonly #layout: Layout<O>;
+  #version = 0;
+  #trainable = '';
+
+  /**
+   * @param parameters - variables, or groups of them with settings of their own
+   * @param defaults - the settings of a group that does not give its own
+   */
+  protected constructor(parameters: Parameters<O>, defaults: O, layout: Layout<O>) {
+    this.#defaults = defaults;
+    this.#layout = layout;
+    for (const spec of groupSpecs(parameters)) this.addGroup(spec);
+  }
+
+  /** Updates the members of a group, by `assign`. Gradients are not recorded. */
+  protected abstract update(group: ParameterGroup<O>, members: readonly Member[]): void;
+
+  get groups(): readonly ParameterGroup<O>[] {
+    return this.#groups;
+  }
+
+  /** Adds variables with settings of their own; a compiled step is recorded anew. */
+  addGroup({ params, ...options }: GroupSpec<O>): ParameterGroup<O> {
+    forbidInTrace('addGroup', 'Call it before the compiled function');
+    const group = new ParameterGroup(
+      params,
+      { ...this.#defaults, ...(options as unknown as Partial<O>) },
+      this.#layout,
+      () => this.#version++,
+    );
+    const known = new Set(this.#groups.flatMap((g) => g.params));
+    const twice = group.params.find((p) => known.has(p));
+    if (twice) throw new ValueError(`addGroup: ${twice.name} is in two groups. Put it into one.`);
+    this.#groups.push(group);
+    this.#version++;
+    return group;
+  }
+
+  /** The learning rate of the first group. Setting it sets that of all groups. */
+  get lr(): number {
+    return this.#groups[0]!.lr;
+  }
+  set lr(lr: number) {
+    for (const group of this.#groups) group.lr = lr;
+  }
+
+  /** Moves when a compiled step has to be recorded anew: groups, flags, what is frozen. */
+  get version(): number {
+    const trainable = this.#groups.map((g) => g.params.map((p) => (p.requiresGrad ? 1 : 0)).join('')).join();
+    if (trainable !== this.#trainable) {
+      this.#trainable = trainable;
+      this.#version++;
+    }
+    return this.#version;
+  }
+
+  /**
+   * One step down a loss: differentiates with respect to this optimiser's variables and assigns the updates. Variables that
+   * are frozen or that the loss does not reach stay as they are: no decay, no momentum. Eager, the loss is stored by the
+   * same run, and its graph is consumed; inside a compiled function both are recorded.
+   *
+   * @param loss - a scalar
+   * @throws ValueError if the loss reaches none of the variables
+   */
+  minimize(loss: Tensor, { retainGraph = false, ...clip }: MinimizeOptions = {}): void {
+    dependsOn(this);
+    const passed = withGrad(false, () => this.#descend(loss, clip));
+    if (currentTrace()) return;
+    realize([loss.node], { keep: false });
+    if (!retainGraph) consume(passed);
+  }
+
+  #descend(loss: Tensor, clip: ClipOptions): readonly Node[] {
+    const trainable = this.#groups.flatMap((g) => g.params.filter((p) => p.requiresGrad));
+    const { gradients, passed } = gradientsOf('minimize', loss, trainable);
+    if (gradients.size === 0) {
+      throw new ValueError(
+        `minimize: the loss depends on none of the optimiser's ${trainable.length} trainable variables. Compute it from them, outside of noGrad.`,
+      );
+    }
+    this.#apply(clipped(gradients as ReadonlyMap<Variable, Tensor>, clip));
+    return passed;
+  }
+
+  /** One step by the gradients that `backward` left in `grad`; variables without one stay as they are. */
+  step(): void {
+    dependsOn(this);
+    withGrad(false, () => {
+      const found = this.#groups.flatMap((g) => g.params.filter((p) => p.requiresGrad && p.grad !== null));
+      this.#apply(new Map(found.map((p) => [p, p.grad!])));
+    });
+    if (!currentTrace()) realize([], { keep: false });
+  }
+
+  #apply(gradients: ReadonlyMap<Variable, Tensor>): void {
+    for (const group of this.#groups) {
+      const members = group.params.flatMap((variable, index): Member[] => {
+        const gradient = gradients.get(variable);
+        return gradient === undefined ? [] : [{ variable, gradient, state: group.state[index]!, index }];
+      });
+      if (members.length > 0) this.update(group, members);
+    }
+  }
+
+  /** Forgets the gradients that `backward` added up. */
+  zeroGrad(): void {
+    for (const group of this.#groups) for (const p of group.params) p.grad = null;
+  }
+
+  /** Settings, and copies of all state: what an exact resumption needs beside the variables themselves. */
+  stateDict(): OptimizerState {
+    return saveState(this.#groups);
+  }
+
+  /**
+   * Takes settings and state over.
+   *
+   * @throws ValueError for groups or keys that are missing or not expected; nothing has changed then
+   * @throws ShapeError for a tensor of another shape; nothing has changed then
+   */
+  loadStateDict(state: OptimizerState): void {
+    forbidInTrace('loadStateDict', 'Call it before the compiled function');
+    loadState(this.#groups, state);
+  }
+}
