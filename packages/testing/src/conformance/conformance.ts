@@ -2,11 +2,13 @@
  * The conformance suite: registers with vitest what every backend has to pass. Operations in every dtype, eager and compiled and
  * replayed, against the evaluator; the reference vectors by the Tensor API; random programs; and the promises of the contract.
  */
+import { grad } from '@dl/autograd';
 import { type Backend, schedule, setBackend } from '@dl/tensor';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { layerTables } from '../golden/layer-tables';
 import { readGolden } from '../golden/read';
-import { runGolden } from '../golden/run';
+import { type Gradient, runGolden } from '../golden/run';
 import { goldenTables } from '../golden/tables';
 import { programArbitrary } from '../random/arbitrary';
 import { checkProgram } from '../random/run';
@@ -33,6 +35,8 @@ const families: Readonly<Record<string, readonly Row[]>> = {
   reductions: reduceRows,
   'contractions, windows and indexing': producerRows,
 };
+
+const gradient: Gradient = (loss, wrt) => grad(loss, wrt, { unused: 'zero' });
 
 const shown = 6;
 
@@ -76,9 +80,9 @@ export function conformance(
   });
 
   describe('reference vectors', () => {
-    for (const { category, ops } of goldenTables) {
+    for (const { category, ops } of [...goldenTables, ...layerTables]) {
       declare(category, async () => {
-        const { failed } = await runGolden(readGolden(category), ops);
+        const { failed } = await runGolden(readGolden(category), ops, { gradient });
         expectNone(failed.map(({ name, mode, message }) => `${name} ${mode}: ${message}`));
       });
     }

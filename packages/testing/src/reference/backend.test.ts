@@ -195,6 +195,17 @@ describe('faults of a schedule', () => {
     );
   });
 
+  test('reading an element after writing it', async () => {
+    const late = kernel({
+      bindings: [{ slot: 0, mode: 'readwrite', dtype: f32 }],
+      rows: [4],
+      range: 4,
+      body: [{ op: 'constant', dtype: f32, value: 1 }, store(at(0, i), 0), load(at(0, i)), store(at(0, i), 2)],
+    });
+    const schedule = scheduleOf([bound(0, 4)], late);
+    await expect(run(referenceBackend(), schedule, [[1, 2, 3, 4]])).rejects.toThrow('after it has written it');
+  });
+
   test('a storage bound twice, once to be written', () => {
     const backend = referenceBackend();
     const storage = backend.allocate(16);

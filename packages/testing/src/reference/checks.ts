@@ -40,7 +40,8 @@ export class BoundElements {
     }
     const { writers, readers } = this;
     if (writers && readers) {
-      if (writers[index] !== 0 && writers[index] !== point) throw this.race(index);
+      if (writers[index] === point) throw new BackendError(`reads element ${index} after it has written it.`);
+      if (writers[index] !== 0) throw this.race(index);
       readers[index] = readers[index] === 0 || readers[index] === point ? point : many;
     }
     return value;

@@ -1,5 +1,5 @@
 /** Elementwise operations of the reference vectors, by the methods of `Tensor`. */
-import type { Tensor } from '@dl/tensor';
+import { cosh, fmod, isInf, lerp, logAddExp, sinh, type Tensor } from '@dl/tensor';
 import { type GoldenCall, type GoldenOp, type GoldenOps, unserved } from './call';
 
 /** A method of two operands, `a` and `b`. */
@@ -33,7 +33,7 @@ export const elementwiseOps: GoldenOps = {
   minimum: two((a, b) => a.minimum(b)),
   pow: (call) => call.a.pow(call.has('exponent') ? call.number('exponent') : call.b),
   atan2: unserved('no method yet'),
-  logaddexp: unserved('no method yet'),
+  logaddexp: two(logAddExp),
   exp: one((x) => x.exp()),
   tanh: one((x) => x.tanh()),
   neg: one((x) => x.neg()),
@@ -53,8 +53,8 @@ export const elementwiseOps: GoldenOps = {
   asin: unserved('no method yet'),
   acos: unserved('no method yet'),
   atan: unserved('no method yet'),
-  sinh: unserved('no method yet'),
-  cosh: unserved('no method yet'),
+  sinh: one(sinh),
+  cosh: one(cosh),
   sigmoid: one((x) => x.sigmoid()),
   erf: one((x) => x.erf()),
   floor: one((x) => x.floor()),
@@ -63,14 +63,14 @@ export const elementwiseOps: GoldenOps = {
   trunc: one((x) => x.trunc()),
   sign: one((x) => x.sign()),
   isnan: one((x) => x.isNaN()),
-  isinf: one((x) => x.abs().eq(Number.POSITIVE_INFINITY)),
+  isinf: one(isInf),
   isfinite: one((x) => x.isFinite()),
   clamp: (call) => call.x.clamp(limit(call, 'min', -1), limit(call, 'max', 1)),
   where: (call) => call.input('condition').where(call.a, call.b),
-  lerp: (call) => call.a.add(call.input('weight').mul(call.b.sub(call.a))),
+  lerp: (call) => lerp(call.a, call.b, call.input('weight')),
   cast: (call) => call.x.cast(call.text('dtype') === 'int32' ? 'i32' : call.text('dtype') === 'bool' ? 'bool' : 'f32'),
   remainder: two((a, b) => a.mod(b)),
-  fmod: two((a, b) => a.sub(a.div(b).trunc().cast(a.dtype).mul(b))),
+  fmod: two(fmod),
   eq: two((a, b) => a.eq(b)),
   ne: two((a, b) => a.ne(b)),
   lt: two((a, b) => a.lt(b)),

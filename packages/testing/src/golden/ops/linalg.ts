@@ -1,15 +1,15 @@
 /** Contractions of the reference vectors, by the methods of `Tensor`. */
-import { type GoldenOps, unserved } from './call';
+import { addmm, einsum, outer, trace } from '@dl/tensor';
+import type { GoldenOps } from './call';
 
 export const linalgOps: GoldenOps = {
   matmul: (call) => call.a.matmul(call.b),
   bmm: (call) => call.a.matmul(call.b),
   dot: (call) => call.a.matmul(call.b),
   mv: (call) => call.a.matmul(call.b),
-  outer: (call) => call.a.dot(call.b, { lhsBatch: [], rhsBatch: [], lhsContract: [], rhsContract: [] }),
-  addmm: (call) =>
-    call.input('input').mul(call.number('beta')).add(call.a.matmul(call.b).mul(call.number('alpha'))),
-  einsum: unserved('no function yet'),
+  outer: (call) => outer(call.a, call.b),
+  addmm: (call) => addmm(call.input('input'), call.a, call.b, { alpha: call.number('alpha'), beta: call.number('beta') }),
+  einsum: (call) => einsum(call.text('equation'), ...call.numbered('x')),
   linear: (call) => {
     const out = call.x.matmul(call.input('weight').transpose());
     const bias = call.optional('bias');
@@ -20,5 +20,5 @@ export const linalgOps: GoldenOps = {
     const half = call.input('x1').dot(call.input('weight'), { lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [1] });
     return half.matmul(call.input('x2').unsqueeze(-1)).squeeze(-1).add(call.input('bias'));
   },
-  trace: unserved('no method yet'),
+  trace: (call) => trace(call.x),
 };

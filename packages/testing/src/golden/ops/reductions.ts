@@ -1,6 +1,6 @@
 /** Reductions and running totals of the reference vectors, by the methods of `Tensor`. */
-import type { Tensor } from '@dl/tensor';
-import { type GoldenCall, type GoldenOps, Unserved } from './call';
+import { countNonzero, norm, type Tensor } from '@dl/tensor';
+import type { GoldenCall, GoldenOps } from './call';
 
 /** The extreme value along one axis with its first place, whose gradient goes to that place alone. */
 function extreme(call: GoldenCall, place: (x: Tensor, axis: number) => Tensor): Record<string, Tensor> {
@@ -9,12 +9,6 @@ function extreme(call: GoldenCall, place: (x: Tensor, axis: number) => Tensor): 
   const values = call.x.gather(axis, indices);
   if (call.flag('keepdim')) return { values, indices };
   return { values: values.squeeze(axis), indices: indices.squeeze(axis) };
-}
-
-function norm(call: GoldenCall): Tensor {
-  const [p, axes] = [call.number('p'), call.axes()];
-  if (p === 2) return call.x.norm(axes, call.keepDims);
-  throw new Unserved('norm has p = 2 only');
 }
 
 const placeOf = (call: GoldenCall, place: 'argmax' | 'argmin'): Tensor =>
@@ -33,10 +27,10 @@ export const reductionOps: GoldenOps = {
   min: (call) => extreme(call, (x, axis) => x.argmin(axis, { keepDims: true })),
   argmax: (call) => placeOf(call, 'argmax'),
   argmin: (call) => placeOf(call, 'argmin'),
-  norm,
+  norm: (call) => norm(call.x, call.number('p'), call.axes(), call.keepDims),
   cumsum: (call) => call.x.cumsum(call.number('dim')),
   cumprod: (call) => call.x.cumprod(call.number('dim')),
   any: (call) => call.x.any(call.axes(), call.keepDims),
   all: (call) => call.x.all(call.axes(), call.keepDims),
-  count_nonzero: (call) => call.x.ne(0).sum(call.axes()),
+  count_nonzero: (call) => countNonzero(call.x, call.axes()),
 };

@@ -1,16 +1,14 @@
 /** Movement, indexing and sorting of the reference vectors, by the methods of `Tensor`. */
-import { concat, iota, oneHot, type Range, stack, type Tensor } from '@dl/tensor';
+import { concat, diagonal, fold, indexAdd, maskedFill, moveAxis, oneHot, type PadMode, padWith, type Range, roll, type Sliding, slidingWindows, stack, type Tensor, tril, triu, unfold } from '@dl/tensor';
 import type { Attribute } from '../read';
-import { type GoldenCall, type GoldenOps, numberedOutputs, Unserved, unserved } from './call';
+import { type GoldenCall, type GoldenOps, numberedOutputs, Unserved } from './call';
 
-/** `pad.pad` lists pairs from the last axis forwards. */
+/** `pad.pad` lists pairs from the last axis forwards; our pairs go the other way. */
 function pad(call: GoldenCall): Tensor {
-  if (call.text('mode') !== 'constant') throw new Unserved('padding is constant only');
   const amounts = call.numbers('pad');
-  const pairs = call.x.shape.map((_, axis) => 2 * (call.x.rank - 1 - axis));
-  const low = pairs.map((at) => amounts[at] ?? 0);
-  const high = pairs.map((at) => amounts[at + 1] ?? 0);
-  return call.x.pad(low, high, { value: call.number('value') });
+  const pairs: [number, number][] = [];
+  for (let i = amounts.length - 2; i >= 0; i -= 2) pairs.push([amounts[i]!, amounts[i + 1]!]);
+  return padWith(call.x, pairs, { mode: call.text('mode') as PadMode, value: call.number('value') });
 }
 
 function slice(call: GoldenCall): Tensor {
@@ -19,28 +17,12 @@ function slice(call: GoldenCall): Tensor {
   return call.x.at(...ranges.map(([start, stop, step]) => `${text(start!)}:${text(stop!)}:${text(step!)}` as Range));
 }
 
-/** Repeats updates over whole slices, as `index_add` does. */
-function indexAdd(call: GoldenCall): Tensor {
-  const [axis, src] = [call.number('dim'), call.input('src')];
-  const at = axis < 0 ? axis + src.rank : axis;
-  const index = call.input('index').reshape(src.shape.map((n, i) => (i === at ? n : 1)));
-  return call.x.scatterAdd(at, index.expand(src.shape), src);
-}
-
-function roll(x: Tensor, shifts: readonly number[], axes: readonly number[]): Tensor {
-  return axes.reduce((rolled, axis, i) => {
-    const n = rolled.shape[axis]!;
-    const shift = ((shifts[i]! % n) + n) % n;
-    return concat([rolled.narrow(axis, n - shift, shift), rolled.narrow(axis, 0, n - shift)], axis);
-  }, x);
-}
-
-/** The part of a matrix on one side of a diagonal. */
-function triangle(call: GoldenCall, keeps: (row: Tensor, column: Tensor) => Tensor): Tensor {
-  const { x } = call;
-  const [row, column] = [iota(x.shape, x.rank - 2), iota(x.shape, x.rank - 1)];
-  return keeps(row.add(call.number('diagonal')), column).where(x, 0);
-}
+const sliding = (call: GoldenCall): Sliding => ({
+  kernelSize: call.numbers('kernel_size'),
+  stride: call.numbers('stride'),
+  dilation: call.numbers('dilation'),
+  padding: call.numbers('padding'),
+});
 
 function embedding(call: GoldenCall): Tensor {
   if (call.has('padding_idx')) throw new Unserved('a padding index belongs to a layer');
@@ -91,7 +73,7 @@ export const shapeOps: GoldenOps = {
   reshape: (call) => call.x.reshape(call.numbers('shape')),
   permute: (call) => call.x.permute(call.numbers('dims')),
   transpose: (call) => call.x.transpose(call.number('dim0'), call.number('dim1')),
-  movedim: unserved('no method; permute says it'),
+  movedim: (call) => moveAxis(call.x, call.number('source'), call.number('destination')),
   expand: (call) => call.x.expand(call.numbers('shape')),
   squeeze: (call) => call.x.squeeze(call.axes()),
   unsqueeze: (call) => call.x.unsqueeze(call.number('dim')),
@@ -110,24 +92,21 @@ export const shapeOps: GoldenOps = {
   scatter_add: (call) => scatter(call, 'scatterAdd'),
   scatter: (call) => scatter(call, 'scatter'),
   index_select: (call) => call.x.take(call.number('dim'), call.input('index')),
-  index_add: indexAdd,
+  index_add: (call) => indexAdd(call.x, call.number('dim'), call.input('index'), call.input('src')),
   take_along_dim: takeAlong,
   embedding,
   one_hot: (call) => oneHot(call.x, call.number('num_classes'), 'i32'),
-  tril: (call) => triangle(call, (row, column) => row.ge(column)),
-  triu: (call) => triangle(call, (row, column) => row.le(column)),
-  diagonal: unserved('no method yet'),
-  roll: (call) =>
-    call.has('dims')
-      ? roll(call.x, call.numbers('shifts'), call.numbers('dims'))
-      : roll(call.x.flatten(), call.numbers('shifts'), [0]).reshape(call.x.shape),
+  tril: (call) => tril(call.x, call.number('diagonal')),
+  triu: (call) => triu(call.x, call.number('diagonal')),
+  diagonal: (call) => diagonal(call.x, call.number('offset'), call.number('dim1'), call.number('dim2')),
+  roll: (call) => roll(call.x, call.numbers('shifts'), call.axes('dims')),
   repeat: (call) => call.x.tile(call.numbers('repeats')),
   repeat_interleave: (call) =>
     (call.has('dim') ? call.x : call.x.flatten()).repeat(call.has('dim') ? call.number('dim') : 0, call.number('repeats')),
-  unfold: unserved('no method yet'),
-  fold: unserved('no method yet'),
-  tensor_unfold: unserved('no method yet'),
-  masked_fill: (call) => call.input('mask').where(call.number('value'), call.x),
+  unfold: (call) => unfold(call.x, sliding(call)),
+  fold: (call) => fold(call.x, call.numbers('output_size'), sliding(call)),
+  tensor_unfold: (call) => slidingWindows(call.x, call.number('dimension'), call.number('size'), call.number('step')),
+  masked_fill: (call) => maskedFill(call.x, call.input('mask'), call.number('value')),
   sort: (call) => call.x.sort(call.number('dim'), { descending: call.flag('descending') }),
   topk: topK,
 };
