@@ -14,6 +14,15 @@ export {
 export { type ClipOptions, clipGradNorm, clipGradValue } from './clip';
 export type { GroupSpec, Member, ParameterGroup, Parameters, Setting, Settings } from './group';
 export { type MinimizeOptions, Optimizer } from './optimizer';
+export * from './rates';
 export { RMSProp, type RMSPropOptions } from './rmsprop';
+export {
+  Plateau,
+  type PlateauOptions,
+  type PlateauState,
+  Schedule,
+  type Scheduled,
+  type ScheduleState,
+} from './schedule';
 export { SGD, type SGDOptions } from './sgd';
 export type { OptimizerState } from './state';
