@@ -5,6 +5,7 @@ export { type BoxFormat, boxArea, boxConvert, clipBoxes } from './boxes';
 export { type GramMatrixOptions, gramMatrix } from './gram-matrix';
 export { boxIou, completeBoxIou, distanceBoxIou, generalizedBoxIou } from './iou';
 export { batchedNms, type NmsOptions, type NmsPaddedOptions, nms, nmsPadded } from './nms';
+export { type ResizeOptions, resize } from './resize';
 export { type RoiAlignOptions, roiAlign } from './roi-align';
 export { roiPool } from './roi-pool';
 export type { RoiOptions } from './rois';

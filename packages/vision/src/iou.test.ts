@@ -2,7 +2,6 @@ import { checkGradients, grad } from '@dl/autograd';
 import { setBackend, tensor, zeros } from '@dl/tensor';
 import { referenceBackend } from '@dl/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { angleOf } from './angle';
 import { boxIou, completeBoxIou, distanceBoxIou, generalizedBoxIou } from './iou';
 
 beforeAll(() => setBackend(referenceBackend()));
@@ -99,18 +98,5 @@ describe.each(Object.entries(all))('%s', (name, overlap) => {
     expect(() => overlap(first, zeros([4]))).toThrow(
       `${name}: boxes2 is [4], but sets of boxes are compared. Give [..., N, 4], as by unsqueeze(0).`,
     );
-  });
-});
-
-describe('angleOf', () => {
-  it('is the arctangent of the ratio in f64', async () => {
-    const a = [0, 1, 1, 3, 1, 1e-3, 5, 0];
-    const b = [1, 0, 1, 1, 3, 7, 1e-4, 0];
-    const angles = await angleOf(tensor(a, null, { dtype: 'f64' }), tensor(b, null, { dtype: 'f64' })).data();
-    for (const [i, angle] of angles.entries()) expect(angle).toBeCloseTo(Math.atan2(a[i]!, b[i]!), 14);
-  });
-
-  it('agrees with finite differences, twice', async () => {
-    await checkGradients(angleOf, [tensor([1, 0.5, 3]), tensor([2, 0.75, 1])], { order: 2, rtol: 1e-5, atol: 1e-6 });
   });
 });

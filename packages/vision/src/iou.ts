@@ -2,8 +2,7 @@
  * How well boxes overlap: intersection over union, and the variants that still have a gradient where boxes are apart. All are
  * pairwise, [N] against [M]; axes in front of these are batches and broadcast, so that `[K, 1, 4]` twice compares box by box.
  */
-import { ShapeError, showShape, type Tensor, withGrad } from '@dl/tensor';
-import { angleOf } from './angle';
+import { atan2, ShapeError, showShape, type Tensor, withGrad } from '@dl/tensor';
 import { boxArea, checkBoxes, coordinates } from './boxes';
 
 /** Keeps a quotient finite where the enclosing box is a point; torchvision's value. */
@@ -107,7 +106,7 @@ export function distanceBoxIou(boxes1: Tensor, boxes2: Tensor): Tensor {
  */
 export function completeBoxIou(boxes1: Tensor, boxes2: Tensor): Tensor {
   const pairs = pair('completeBoxIou', boxes1, boxes2);
-  const proportion = ([x1, y1, x2, y2]: Corners): Tensor => angleOf(x2.sub(x1), y2.sub(y1));
+  const proportion = ([x1, y1, x2, y2]: Corners): Tensor => atan2(x2.sub(x1), y2.sub(y1));
   const v = proportion(pairs.first)
     .sub(proportion(pairs.second))
     .square()
