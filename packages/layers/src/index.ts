@@ -20,8 +20,22 @@ export * from './interpolate';
 export { Linear, linear, type WeightOptions } from './linear';
 export * from './losses/binary';
 export { type CrossEntropyOptions, crossEntropy, type NllOptions, nll } from './losses/cross-entropy';
+export { type CtcOptions, ctc, type Lengths } from './losses/ctc';
+export {
+  type CosineSimilarityOptions,
+  cosineSimilarity,
+  type PairwiseDistanceOptions,
+  pairwiseDistance,
+} from './losses/distance';
+export * from './losses/divergence';
+export * from './losses/embedding';
+export * from './losses/focal';
+export * from './losses/likelihood';
+export * from './losses/margin';
+export * from './losses/mining';
 export type { Reduction, ReductionOptions } from './losses/reduction';
 export * from './losses/regression';
+export * from './losses/regularizers';
 export * from './lp-pooling';
 export { type ForwardHook, type Layer, Module } from './module';
 export {

@@ -18,13 +18,13 @@ export interface CrossEntropyOptions extends NllOptions {
 }
 
 /** Axis of the classes: 1, or 0 without a batch. */
-const classAxis = (x: Tensor): number => (x.rank === 1 ? 0 : 1);
+export const classAxis = (x: Tensor): number => (x.rank === 1 ? 0 : 1);
 
 /** A vector over classes beside `[N, C, spatial…]`. */
 const overClasses = (weight: Tensor, x: Tensor): Tensor =>
   weight.reshape([weight.size, ...Array<number>(x.rank - 1 - classAxis(x)).fill(1)]);
 
-function checkClasses(operation: string, x: Tensor, weight: Tensor | undefined): void {
+export function checkClasses(operation: string, x: Tensor, weight: Tensor | undefined): void {
   if (x.rank === 0)
     throw new ShapeError(`${operation}: the input is a scalar. It is [N, C, spatial…], or [C] without a batch.`);
   const classes = x.shape[classAxis(x)]!;
@@ -35,7 +35,7 @@ function checkClasses(operation: string, x: Tensor, weight: Tensor | undefined):
   }
 }
 
-function checkIndices(operation: string, x: Tensor, target: Tensor): void {
+export function checkIndices(operation: string, x: Tensor, target: Tensor): void {
   const axis = classAxis(x);
   const expected = x.shape.filter((_, i) => i !== axis);
   if (!sameShape(target.shape, expected)) {

@@ -15,6 +15,12 @@ export function mse(input: Tensor, target: Tensor, { reduction = 'mean' }: Reduc
   return reduced(input.sub(target).square(), reduction);
 }
 
+/**
+ * Half of {@link mse}: ½ (input − target)², whose derivative is the plain difference. Shapes as there.
+ */
+export const halfMse = (input: Tensor, target: Tensor, options: ReductionOptions = {}): Tensor =>
+  mse(input, target, options).mul(0.5);
+
 /** Mean absolute error: |input − target|. Shapes as for {@link mse}. */
 export function l1(input: Tensor, target: Tensor, { reduction = 'mean' }: ReductionOptions = {}): Tensor {
   checkAlike('l1', input, target);

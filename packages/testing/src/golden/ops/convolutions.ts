@@ -11,7 +11,8 @@ import {
   type Padding,
 } from '@dl/layers';
 import type { Tensor } from '@dl/tensor';
-import { type GoldenCall, type GoldenOp, type GoldenOps, type Outputs, unserved } from './call';
+import type { GoldenCall, GoldenOp, GoldenOps, Outputs } from './call';
+import { resamplingOps } from './resampling';
 
 function convolution(call: GoldenCall): Tensor {
   const padding = call.raw('padding');
@@ -66,8 +67,6 @@ const averagePooling =
       ...(call.has('divisor_override') ? { divisor: call.number('divisor_override') } : {}),
     });
 
-const notYet = unserved('no function yet');
-
 export const poolingOps: GoldenOps = {
   max_pool1d: maxPooling(1),
   max_pool2d: maxPooling(2),
@@ -75,20 +74,7 @@ export const poolingOps: GoldenOps = {
   avg_pool1d: averagePooling(1),
   avg_pool2d: averagePooling(2),
   avg_pool3d: averagePooling(3),
-  max_unpool2d: notYet,
-  lp_pool1d: notYet,
-  lp_pool2d: notYet,
-  adaptive_avg_pool1d: notYet,
-  adaptive_max_pool1d: notYet,
-  adaptive_avg_pool2d: notYet,
-  adaptive_max_pool2d: notYet,
-  adaptive_avg_pool3d: notYet,
-  adaptive_max_pool3d: notYet,
-  interpolate: notYet,
-  local_response_norm: notYet,
-  pixel_shuffle: notYet,
-  pixel_unshuffle: notYet,
-  channel_shuffle: notYet,
+  ...resamplingOps,
   grid_sample: (call) =>
     gridSample(call.x, call.input('grid'), {
       mode: call.text('mode') as GridSampleOptions['mode'] & string,
