@@ -77,14 +77,37 @@ function tilesOf(form: Form, micro: MicroKernel): Method | null {
   return { kind: 'dot', tile: dotShape(rows, columns) };
 }
 
-/** Rows and columns of a tile that use the registers and leave no small rest. */
+/** Cycles of a step of k: two multiply-adds or two loads each, and eight multiply-adds in flight to hide their latency. */
+const stepCycles = (rows: number, vectors: number): number =>
+  Math.max((rows * vectors) / 2, (rows + vectors) / 2, 4) + 0.5;
+
+/** The tile for which all tiles of a plane of results take the fewest cycles a step of k. */
 function spreadShape(rows: number, columns: number, micro: MicroKernel, lanes: number): TileShape {
-  const most = micro.rows;
-  const tiles = Math.ceil(rows / most);
-  const height = Math.ceil(rows / tiles);
-  const vectors = height >= 4 ? 2 : height === 3 ? 3 : 4;
-  return { rows: height, columns: Math.min(vectors, Math.ceil(columns / lanes)) * lanes };
+  // Engines that move loads ahead spill sooner (gemm/micro-kernel.ts).
+  const [registers, sums] = micro.unroll > 1 ? [15, 12] : [13, 9];
+  const across = Math.ceil(columns / lanes);
+  let best = { rows: 1, columns: lanes };
+  let least = Infinity;
+  for (let height = 1; height <= Math.min(rows, 8); height++) {
+    for (let vectors = 1; vectors <= Math.min(across, 6); vectors++) {
+      if (height * vectors > sums || height * vectors + vectors + 1 > registers) break;
+      let cycles = 0;
+      for (const [h, down] of runs(rows, height)) {
+        for (const [v, beside] of runs(across, vectors)) cycles += down * beside * stepCycles(h, v);
+      }
+      if (cycles >= least) continue;
+      least = cycles;
+      best = { rows: height, columns: vectors * lanes };
+    }
+  }
+  return best;
 }
+
+/** Whole steps of a size, and the rest: how large, how many. */
+const runs = (size: number, step: number): (readonly [length: number, count: number])[] => [
+  [step, Math.floor(size / step)],
+  [size % step, size % step > 0 ? 1 : 0],
+];
 
 function dotShape(rows: number, columns: number): TileShape {
   const width = columns <= 6 ? columns : ([5, 4, 3].find((w) => columns % w === 0) ?? 4);
