@@ -144,17 +144,18 @@ export function valueAndGrad<T extends TensorTree, Rest extends readonly unknown
   fn: (wrt: T, ...rest: Rest) => Tensor,
 ): (wrt: T, ...rest: Rest) => { value: Tensor; gradient: GradientsOf<T> } {
   return (wrt, ...rest) => {
-    const inputs = mapTensors('valueAndGrad', wrt, requiring) as unknown as T;
+    const inputs = mapTensors('valueAndGrad', wrt, (x) => requiring('valueAndGrad', x)) as unknown as T;
     const value = fn(inputs, ...rest);
     return { value, gradient: grad(value, inputs, { unused: 'zero' }) as GradientsOf<T> };
   };
 }
 
 /** x itself if it requires gradients, or a leaf of its value that does. */
-export function requiring(x: Tensor): Tensor {
-  if (!isFloat(x.dtype))
+export function requiring(operation: string, x: Tensor): Tensor {
+  if (!isFloat(x.dtype)) {
     throw new ValueError(
-      `valueAndGrad: a tensor of ${x.dtype} has no gradient; only floats do. Pass it as a later argument.`,
+      `${operation}: a tensor of ${x.dtype} has no gradient; only floats do. Close over it, or pass it as a later argument.`,
     );
+  }
   return x.requiresGrad ? x : leafOf(x, true);
 }

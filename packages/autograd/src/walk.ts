@@ -4,7 +4,7 @@
  * nodes deep, and take each node once, latest first: a node's sources always have smaller ids.
  */
 import { type Node, Tensor, ValueError } from '@dl/tensor';
-import { customRuleOf } from './custom-rule';
+import { customRuleOf, dropCustomRule } from './custom-rule';
 import { applyRule } from './rules';
 import type { Cotangent, Step } from './rules/rule';
 
@@ -118,6 +118,7 @@ const consumed = (node: Node): ValueError =>
 export function consume(nodes: readonly Node[]): void {
   for (const node of nodes) {
     node.consumed = true;
+    dropCustomRule(node);
     if (node.stored !== null) node.sources = [];
   }
 }
