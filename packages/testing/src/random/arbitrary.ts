@@ -2,11 +2,12 @@
 import type { ProgramOutput } from '@dl/tensor';
 import fc from 'fast-check';
 import { Builder, Draws, type ProgramCase } from './builder';
+import { compositeMoves } from './composite-moves';
 import { movementMoves } from './movement-moves';
 import { elementwiseMoves, type Move, randomShape } from './moves';
 import { producerMoves } from './producer-moves';
 
-const allMoves: readonly Move[] = [...elementwiseMoves, ...movementMoves, ...producerMoves];
+const allMoves: readonly Move[] = [...elementwiseMoves, ...movementMoves, ...producerMoves, ...compositeMoves];
 
 export interface ProgramOptions {
   /** Most moves in one program. Default 24. */
@@ -19,8 +20,9 @@ const step = fc.array(fc.nat(0xffff), { minLength: 1, maxLength: 24, size: 'max'
 /** Outputs: the last node, others now and then, and some of them into a leaf of their shape and dtype. */
 function chooseOutputs(builder: Builder, draws: Draws): ProgramOutput[] {
   const count = 1 + draws.below(3);
-  const taken = new Set<number>();
-  return Array.from({ length: count }, (_, i) => {
+  const taken = new Set(builder.assigned.keys());
+  const assigned = [...builder.assigned].map(([into, node]) => ({ node, into }));
+  const others = Array.from({ length: count }, (_, i) => {
     const node = i === 0 ? builder.nodes.length - 1 : builder.nodes.length - 1 - draws.below(builder.nodes.length);
     const { shape, dtype } = builder.node(node);
     const targets = builder.candidates(
@@ -32,6 +34,7 @@ function chooseOutputs(builder: Builder, draws: Draws): ProgramOutput[] {
     taken.add(into);
     return { node, into };
   });
+  return [...assigned, ...others];
 }
 
 function buildCase(

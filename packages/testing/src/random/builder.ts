@@ -3,6 +3,7 @@
  * elements and the run's numbers, and offers the pieces that moves are made of.
  */
 import {
+  type BinaryOp,
   type DType,
   isFloat,
   type Op,
@@ -13,6 +14,7 @@ import {
   type Shape,
   sameShape,
   sizeOf,
+  type UnaryOp,
 } from '@dl/tensor';
 
 /** A program with everything that a run of it needs. */
@@ -66,6 +68,8 @@ export class Builder {
   readonly nodes: ProgramNode[] = [];
   private readonly leafData = new Map<number, readonly number[]>();
   private readonly scalars: number[] = [];
+  /** Leaves that are overwritten at the end, with the nodes of their new values. */
+  readonly assigned = new Map<number, number>();
 
   node(index: number): ProgramNode {
     return this.nodes[index]!;
@@ -122,6 +126,29 @@ export class Builder {
       return isFloat(dtype) ? ((bits % 17) - 8) / 4 : (bits % 9) - 4;
     });
     return this.leaf(shape, dtype, data);
+  }
+
+  /** An operation of two nodes of one shape and dtype. */
+  binary(op: BinaryOp, a: number, b: number): number {
+    return this.add(op, [a, b], { operands: [null, null] }, this.shape(a), this.dtype(a));
+  }
+
+  /** An operation of a node and a number. */
+  withNumber(op: BinaryOp, a: number, number: number): number {
+    const attrs = { operands: [null, number] };
+    return this.addWithArgs(op, [a], attrs, this.shape(a), this.dtype(a), [this.argument(number)]);
+  }
+
+  unary(op: UnaryOp, a: number): number {
+    return this.add(op, [a], {}, this.shape(a), this.dtype(a));
+  }
+
+  /** A reduction over the last axis, stretched to the shape again. */
+  overRows(op: 'sum' | 'max_reduce', a: number): number {
+    const shape = this.shape(a);
+    const rows = shape.slice(0, -1);
+    const reduced = this.add(op, [a], { axes: [shape.length - 1] }, rows, this.dtype(a));
+    return this.broadcast(this.reshape(reduced, [...rows, 1]), shape);
   }
 
   /** Nodes that `accept` allows, the latest first. */
