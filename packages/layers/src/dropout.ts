@@ -9,7 +9,7 @@ export interface DropoutOptions {
   readonly generator?: Generator;
 }
 
-function checkProbability(p: number): number {
+export function checkProbability(p: number): number {
   if (!(p >= 0 && p <= 1)) throw new ValueError(`dropout: a probability is from 0 to 1, not ${p}.`);
   return p;
 }

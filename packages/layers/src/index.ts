@@ -2,6 +2,9 @@
 export * from './activation-layers';
 export * from './activations';
 export * from './adaptive-pooling';
+export * from './alpha-dropout';
+export * from './bilinear';
+export * from './channel-dropout';
 export * from './conv-layers';
 export {
   type ConvolutionOptions,
@@ -11,11 +14,15 @@ export {
   type PerAxis,
   type TransposedOptions,
 } from './convolution';
+export * from './depthwise-separable';
 export { Dropout, type DropoutOptions, dropout } from './dropout';
+export * from './embedding';
 export { Flatten } from './flatten';
 export * from './global-pooling';
 export { type AffineGridOptions, affineGrid, type GridSampleOptions, gridSample } from './grid-sample';
 export * from './init';
+export { orthogonal } from './init-orthogonal';
+export { type TruncationOptions, truncatedNormal } from './init-truncated';
 export * from './interpolate';
 export { Linear, linear, type WeightOptions } from './linear';
 export * from './losses/binary';
@@ -63,6 +70,7 @@ export {
   type PoolOptions,
 } from './pooling';
 export * from './rearrange';
+export * from './residual';
 export { Sequential } from './sequential';
 export { type LoadReport, type LoadStateOptions, type Misshapen, type StateDict, StateDictError } from './state-dict';
 export type { Summary, SummaryRow } from './summary';

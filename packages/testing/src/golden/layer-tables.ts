@@ -7,6 +7,7 @@ import { convolutionOps, poolingOps } from './ops/convolutions';
 import { lossOps } from './ops/losses';
 import { normOps } from './ops/norm';
 import { secondOrderOps } from './ops/second-order';
+import { embeddingOps, linearOps } from './ops/weighted';
 import type { GoldenTable } from './tables';
 
 export const layerTables: readonly GoldenTable[] = [
@@ -15,5 +16,7 @@ export const layerTables: readonly GoldenTable[] = [
   { category: 'pooling', ops: poolingOps, served: 83 },
   { category: 'norm', ops: normOps, served: 38 },
   { category: 'losses', ops: lossOps, served: 133 },
+  { category: 'shape', ops: embeddingOps, served: 2 },
+  { category: 'linalg', ops: linearOps, served: 4 },
   { category: 'second_order', ops: secondOrderOps, served: 33 },
 ];
