@@ -29,7 +29,9 @@ export interface KernelPlan {
 export function lowerKernel(plan: KernelPlan, layout: Layout): Kernel {
   const builder = new KernelBuilder(layout);
   // The producer's result is read where it is written.
-  for (const member of plan.members) lowerMember(builder, plan, member);
+  // Stores come last: a place that is written may be a leaf that is read, or stand in for the producer's result.
+  const stores = plan.members.map((member) => lowerMember(builder, plan, member));
+  for (const store of stores) store();
   const body = collectUsed(builder.body);
   const exprs = body.flatMap(exprsOf);
   const nest: Nest = { groups: body.length === 0 ? [[], []] : [plan.rows, plan.reduced], exprs };
@@ -63,7 +65,8 @@ function leadSizes(plan: KernelPlan, { groups, exprs }: Nest): number[] {
   return sizes;
 }
 
-function lowerMember(builder: KernelBuilder, plan: KernelPlan, member: number): void {
+/** Adds the instructions of a member; what is returned adds its store. */
+function lowerMember(builder: KernelBuilder, plan: KernelPlan, member: number): () => void {
   const node = builder.layout.graph.nodes[member]!;
   let coords = plan.coordsOf(member);
   let ref: number;
@@ -74,7 +77,9 @@ function lowerMember(builder: KernelBuilder, plan: KernelPlan, member: number): 
   } else ref = builder.compute(member, coords);
   builder.define(member, coords, ref);
   const place = plan.placeOf(member);
-  if (place !== null) builder.store(ref, node.dtype, place, coords);
+  return () => {
+    if (place !== null) builder.store(ref, node.dtype, place, coords);
+  };
 }
 
 /** The instructions that a store needs, renumbered. */
