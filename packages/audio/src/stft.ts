@@ -1,7 +1,8 @@
 /**
  * The short-time Fourier transform. Cutting frames, weighing them by the window and multiplying them with cosines and sines is
- * one convolution whose stride is the hop: its kernels are the windowed waves. So no frame is ever copied, and the gradient is
- * a convolution too. Its cost grows with nFft², which for frames of speech is less than what follows it in a model.
+ * one convolution whose kernels are the windowed waves. With the signal in blocks of one hop, as that many channels, its stride
+ * is 1: no frame is copied, and the gradient is as plain a convolution. The cost grows with nFft², which for frames of speech is
+ * less than what follows it in a model.
  */
 import {
   DTypeError,
@@ -61,19 +62,41 @@ export function transform(operation: string, x: Tensor, options: StftOptions): S
   const { nFft, hopLength, winLength } = settings;
   const bins = Math.floor(nFft / 2) + 1;
   const left = Math.floor((nFft - winLength) / 2);
-  // Only the window's samples: frames start later and are shorter, and as many.
-  const used = signal.narrow(1, left, signal.shape[1]! - nFft + winLength);
+  const frames = Math.floor((signal.shape[1]! - nFft) / hopLength) + 1;
   const waves = wavesOf(nFft, left, winLength, x).mul(windowOf(operation, settings, x)); // [2 · bins, winLength]
-  const both = used.unsqueeze(1).convolution(waves.unsqueeze(1), {
-    stride: [hopLength],
+  const both = correlate(signal, waves, { left, frames, hopLength }); // [B, 2 · bins, frames]
+  const part = (start: number): Tensor => both.narrow(1, start, bins).reshape([...x.shape.slice(0, -1), bins, frames]);
+  return { real: part(0), imag: part(bins) };
+}
+
+interface Framing {
+  /** Where the first window starts. */
+  readonly left: number;
+  readonly frames: number;
+  readonly hopLength: number;
+}
+
+/** Σ_t waves[k, t] · signal[left + i · hopLength + t]: [B, waves, frames]. */
+function correlate(signal: Tensor, waves: Tensor, { left, frames, hopLength }: Framing): Tensor {
+  const [B, time] = signal.dims(2);
+  const [count, length] = waves.dims(2);
+  const blocks = Math.ceil(length / hopLength); // of a window; the last is filled up with zeros
+  const used = (frames - 1 + blocks) * hopLength;
+  const channels = signal
+    .pad([0, -left], [0, used - (time - left)])
+    .reshape([B, frames - 1 + blocks, hopLength])
+    .transpose(); // [B, hopLength, blocks of the signal]
+  const kernels = waves
+    .pad([0, 0], [0, blocks * hopLength - length])
+    .reshape([count, blocks, hopLength])
+    .transpose();
+  return channels.convolution(kernels, {
+    stride: [1],
     padding: [[0, 0]],
     lhsDilation: [1],
     rhsDilation: [1],
     groups: 1,
-  }); // [B, 2 · bins, frames]
-  const part = (start: number): Tensor =>
-    both.narrow(1, start, bins).reshape([...x.shape.slice(0, -1), bins, both.shape[2]!]);
-  return { real: part(0), imag: part(bins) };
+  });
 }
 
 function settled(operation: string, options: StftOptions): Settings {

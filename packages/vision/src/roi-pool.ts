@@ -1,8 +1,10 @@
 /**
- * RoI max pooling. Where each bin's largest element lies is found without a gradient, first along rows and then along columns,
- * so that the first in row-major order wins a tie; the elements themselves are then gathered, which carries the gradient.
+ * RoI max pooling. Where each bin's largest element lies is found without a gradient; the elements themselves are then gathered,
+ * which carries it. Regions overlap and are many, so their cells are never copied: a table of the maxima of 1, 2, 4, … cells of
+ * each row answers the maximum of any range by two look-ups (a sparse table), and only rows are then searched. Everywhere the
+ * first of equal elements in row-major order is kept.
  */
-import { iota, type Tensor, withGrad } from '@dl/tensor';
+import { iota, stack, type Tensor, withGrad } from '@dl/tensor';
 import { checkRois, type RoiOptions, regionsOf } from './rois';
 
 const none = Number.NEGATIVE_INFINITY;
@@ -25,51 +27,90 @@ export function roiPool(x: Tensor, rois: Tensor, { outputSize, spatialScale = 1 
   const [rowBins, columnBins] = checkRois('roiPool', x, rois, { outputSize, spatialScale });
   const [N, C, H, W] = x.dims(4);
   const K = rois.shape[0]!;
+  const maps = x.transpose(0, 1); // [C, N, H, W]: what is looked up does not depend on the channel
   const { places, filled } = withGrad(false, () => {
     const { image, x1, y1, x2, y2 } = regionsOf(rois, spatialScale);
-    const rows = binCells(y1, y2, H, rowBins); // [K, rowBins, H]
-    const columns = binCells(x1, x2, W, columnBins); // [K, columnBins, W]
-    const within = largest(x.take(0, image.reshape([K])), rows, columns); // [K, C, rowBins, columnBins]
-    const some = (cells: Tensor): Tensor => cells.cast('i32').max(2).ne(0); // [K, bins]
+    const [rows, columns] = [rangesOf(y1, y2, H, rowBins), rangesOf(x1, x2, W, columnBins)];
+    const within = largest(maps, image.reshape([K, 1, 1]), rows, columns); // [C, K, rowBins, columnBins]
     return {
-      places: within.add(image.reshape([K, 1, 1, 1]).mul(H * W)),
-      filled: some(rows)
-        .reshape([K, 1, rowBins, 1])
-        .and(some(columns).reshape([K, 1, 1, columnBins])),
+      places: within.add(image.reshape([K, 1, 1]).mul(H * W)),
+      filled: rows.filled.unsqueeze(2).and(columns.filled.unsqueeze(1)), // [K, rowBins, columnBins]
     };
   });
-  const cells = x.permute([1, 0, 2, 3]).reshape([C, N * H * W]);
-  const byChannel = places.permute([1, 0, 2, 3]).reshape([C, K * rowBins * columnBins]);
-  const found = cells.gather(1, byChannel).reshape([C, K, rowBins, columnBins]).permute([1, 0, 2, 3]);
-  return filled.where(found, 0);
+  const found = pick(maps.reshape([C, N * H * W]), places);
+  return filled.where(found, 0).transpose(0, 1);
 }
 
-/** Which cells of an axis are in which bin of which region: bool [K, bins, size]. */
-function binCells(low: Tensor, high: Tensor, size: number, bins: number): Tensor {
+/** Elements of a table [C, n] at places [C or 1, …]: [C, …]. */
+function pick(table: Tensor, places: Tensor): Tensor {
+  const shape = [table.shape[0]!, ...places.shape.slice(1)];
+  return table.gather(1, places.expand(shape).flatten(1)).reshape(shape);
+}
+
+/** The cells of each bin along one axis, [K, bins]; an empty bin stands for some cell of the map. */
+interface Ranges {
+  readonly start: Tensor;
+  /** How many cells, at least 1. */
+  readonly width: Tensor;
+  readonly filled: Tensor;
+}
+
+function rangesOf(low: Tensor, high: Tensor, size: number, bins: number): Ranges {
   const first = rounded(low); // [K, 1]
   const extent = rounded(high).sub(first).add(1).maximum(1);
+  const edge = (bin: Tensor, up: number): Tensor => bin.mul(extent).add(up).floorDivide(bins).add(first).clamp(0, size); // [K, bins]
   const bin = iota([1, bins], 1);
-  const start = bin.mul(extent).floorDivide(bins).add(first); // [K, bins]
-  const stop = bin
-    .add(1)
-    .mul(extent)
-    .add(bins - 1)
-    .floorDivide(bins)
-    .add(first);
-  const cell = iota([1, 1, size], 2);
-  return cell.ge(start.unsqueeze(2)).and(cell.lt(stop.unsqueeze(2)));
+  const [start, stop] = [edge(bin, 0), edge(bin.add(1), bins - 1)];
+  const width = stop.sub(start);
+  return { start: start.minimum(size - 1), width: width.maximum(1), filled: width.gt(0) };
 }
 
 /** Half away from zero: i32. */
 const rounded = (x: Tensor): Tensor => x.abs().add(0.5).floor().mul(x.sign()).cast('i32');
 
-/** The flat position in the map of each bin's first largest element, in maps [K, C, H, W]: i32 [K, C, rowBins, columnBins]. */
-function largest(maps: Tensor, rows: Tensor, columns: Tensor): Tensor {
-  const [K, , H, W] = maps.dims(4);
-  const [rowBins, columnBins] = [rows.shape[1]!, columns.shape[1]!];
-  const inColumns = columns.reshape([K, 1, 1, columnBins, W]).where(maps.unsqueeze(3), none); // [K, C, H, columnBins, W]
-  const column = inColumns.argmax(4); // [K, C, H, columnBins]
-  const inRows = rows.transpose().reshape([K, 1, H, rowBins, 1]).where(inColumns.max(4).unsqueeze(3), none); // [K, C, H, rowBins, columnBins]
-  const row = inRows.argmax(2); // [K, C, rowBins, columnBins]
-  return row.mul(W).add(column.gather(2, row));
+/** Maxima of 1, 2, 4, … cells to the right of each cell, and their columns: [C, levels · N · H · W]. */
+interface Table {
+  readonly values: Tensor;
+  readonly columns: Tensor;
+}
+
+function tableOf(maps: Tensor): Table {
+  const W = maps.shape[3]!;
+  const values = [maps];
+  const columns = [iota(maps.shape, 3)];
+  for (let reach = 1; 2 * reach <= W; reach *= 2) {
+    const [value, column] = [values.at(-1)!, columns.at(-1)!];
+    const right = (t: Tensor, fill: number): Tensor => t.pad([0, 0, 0, -reach], [0, 0, 0, reach], { value: fill });
+    const isLeft = value.ge(right(value, none));
+    values.push(isLeft.where(value, right(value, none)));
+    columns.push(isLeft.where(column, right(column, 0)));
+  }
+  return { values: stack(values, 1).flatten(1), columns: stack(columns, 1).flatten(1) };
+}
+
+/** The flat position in its map of each bin's first largest element: i32 [C, K, rowBins, columnBins]. */
+function largest(maps: Tensor, image: Tensor, rows: Ranges, columns: Ranges): Tensor {
+  const [, N, H, W] = maps.dims(4);
+  const table = tableOf(maps);
+  const [start, width] = [columns.start.unsqueeze(1), columns.width.unsqueeze(1)]; // [K, 1, columnBins]
+  let level = width.mul(0); // the largest power of two within the bin
+  for (let reach = 2; reach <= W; reach *= 2) level = level.add(width.ge(reach).cast('i32'));
+  const last = start.add(width).sub(level.mul(0).add(1).shl(level));
+  const base = level.mul(N).add(image).mul(H);
+  /** What either of the two look-ups gives for rows [C or 1, K, rows or 1, columnBins] of a bin. */
+  const atRows = (row: Tensor) => {
+    const [left, right] = [start, last].map((column) => base.unsqueeze(0).add(row).mul(W).add(column.unsqueeze(0))) as [
+      Tensor,
+      Tensor,
+    ];
+    return { left, right, isLeft: pick(table.values, left).ge(pick(table.values, right)) };
+  };
+  const every = atRows(iota([1, 1, H, 1], 2));
+  const maxima = pick(table.values, every.left).maximum(pick(table.values, every.right)); // [C, K, H, columnBins]
+  const cell = iota([1, H, 1], 1);
+  const [top, height] = [rows.start.unsqueeze(1), rows.width.unsqueeze(1)]; // [K, 1, rowBins]
+  const within = cell.ge(top).and(cell.lt(top.add(height))); // [K, H, rowBins]
+  const row = within.unsqueeze(3).where(maxima.unsqueeze(3), none).argmax(2); // [C, K, rowBins, columnBins]
+  const { left, right, isLeft } = atRows(row);
+  return row.mul(W).add(isLeft.where(pick(table.columns, left), pick(table.columns, right)));
 }
