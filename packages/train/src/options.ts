@@ -11,6 +11,7 @@ import {
   type Variable,
 } from '@dl/tensor';
 import type { Callback } from './callback';
+import type { Parts } from './checkpoint/file';
 import type { Metric } from './metrics/metric';
 import { isStateful, type Stateful } from './stateful';
 import type { Minimizer, MinimizerOptions, Prediction } from './steps';
@@ -62,6 +63,8 @@ export interface FitOptions<B extends Tree> {
   readonly callbacks?: readonly Callback[];
   /** Where the state is kept: a file, or more. */
   readonly checkpoint?: string | CheckpointOptions;
+  /** What else belongs into the checkpoint: averaged weights, one's own counters. */
+  readonly parts?: Parts;
   /** A checkpoint to go on from. The run then ends as if it had not been interrupted. */
   readonly resume?: string;
   /** Ends training after the present step, with a checkpoint. */

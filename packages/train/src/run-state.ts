@@ -67,7 +67,7 @@ export function partsOf<B extends Tree>(
   steps: Steps<B>,
   progress: Progress,
 ): Parts {
-  const { train, schedule, optimizer, random, metrics, callbacks } = settings;
+  const { train, schedule, optimizer, random, metrics, callbacks, parts } = settings;
   const named: Record<string, Stateful> = {};
   for (const callback of callbacks) {
     const { name } = callback;
@@ -81,6 +81,7 @@ export function partsOf<B extends Tree>(
     ...(isStateful(schedule) ? { schedule } : {}),
     figures: together({ loss: steps.meanLoss, ...metrics }),
     callbacks: together(named),
+    ...parts,
     progress,
   };
 }
