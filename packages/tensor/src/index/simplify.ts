@@ -162,7 +162,8 @@ function recombine(sum: Sum): boolean {
         : rest.kind === 'mod' && sameExpr(rest.term, quotient)
           ? mod(part.term, part.divisor * rest.divisor)
           : null;
-      if (whole === null) continue;
+      // A remainder that comes apart again would be joined again without end.
+      if (whole === null || (whole !== part.term && whole.kind !== 'mod')) continue;
       factors[i] = 0;
       factors[j] = 0;
       accumulate(sum, whole, f);

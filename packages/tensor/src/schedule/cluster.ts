@@ -303,7 +303,7 @@ function pairUp(dims: Dims, [a, b]: readonly [readonly number[], readonly number
 const sameSet = (a: readonly number[], b: readonly number[]): boolean => a.length === b.length && a.every((d) => b.includes(d));
 
 /** Whether instructions may follow what begins the cluster. */
-function isOpen({ graph }: Clustering, { producer }: Cluster): boolean {
+export function isOpen({ graph }: Clustering, { producer }: Cluster): boolean {
   if (producer < 0) return true;
   const { op } = graph.nodes[producer]!;
   return op === 'dot' || op === 'convolution';

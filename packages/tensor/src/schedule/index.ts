@@ -5,6 +5,7 @@
 import type { Capabilities } from '../backend';
 import type { Schedule } from '../kernel';
 import { cluster } from './cluster';
+import { joinReaders, sink } from './cluster-join';
 import { lowerClusters } from './kernels';
 import { materialise } from './materialise';
 import { orderKernels } from './order';
@@ -20,6 +21,8 @@ export function schedule(program: Program, capabilities: Capabilities): Schedule
   const rewritten = withoutUnused(rewrite(program));
   const graph = withoutUnused(materialise(rewritten));
   const clustering = cluster(graph, capabilities);
+  joinReaders(clustering);
+  sink(clustering);
   const storing = chooseStored(clustering);
   const placing = place(clustering, storing);
   const ordering = orderKernels(clustering, storing, placing.updates);

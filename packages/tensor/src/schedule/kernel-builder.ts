@@ -4,7 +4,6 @@
  * computed in this kernel, as the instruction that holds it.
  */
 import type { DType } from '../dtype';
-import { isFloat } from '../dtype';
 import type { Bound, Expr } from '../index/expression';
 import { constant, decideBound, linear, parameter, sameBounds, sameExpr } from '../index/simplify';
 import type { Access, Binding, Instruction, Param, Ref, Slot } from '../kernel';
@@ -283,6 +282,3 @@ function sameParam(a: Param, b: Param): boolean {
   if (a.kind === 'scalar') return b.kind === 'scalar' && a.index === b.index;
   return b.kind === 'element' && a.binding === b.binding && a.offset === b.offset && a.min === b.min && a.max === b.max;
 }
-
-/** The number that a maximum starts from in a dtype. */
-export const lowestOf = (dtype: DType): number => (isFloat(dtype) ? Number.NEGATIVE_INFINITY : dtype === 'i32' ? -(2 ** 31) : 0);

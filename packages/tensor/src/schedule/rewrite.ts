@@ -4,10 +4,12 @@
  * visited once, in order, and emitted through the sharing builder.
  */
 import type { DType } from '../dtype';
-import type { Window } from '../graph/node';
-import { sameShape, type Shape, sizeOf } from '../shape';
-import type { Graph, GraphAttributes, GraphNode, GraphOp } from './graph';
-import { lowestOf } from './kernel-builder';
+import { sameShape, type Shape, sizeOf, withoutAxes } from '../shape';
+import type { Graph, GraphNode } from './graph';
+import { emitPickedRows, emitPlacedRows } from './rewrite-picks';
+import { emitThinDot } from './rewrite-products';
+import { emitSum, findInnerSums } from './rewrite-sums';
+import { emitDepthwise, emitWindow, isDepthwise, lowestOf } from './rewrite-windows';
 import type { Program } from './program';
 import { GraphBuilder } from './share';
 
@@ -15,10 +17,15 @@ import { GraphBuilder } from './share';
 export function rewrite(program: Program): Graph {
   const builder = new GraphBuilder();
   const numbers: number[] = [];
-  for (const node of program.nodes) {
+  const inner = findInnerSums(program.nodes, program.outputs);
+  program.nodes.forEach((node, i) => {
+    if (node.op === 'add' && node.sources.length === 2) {
+      if (inner[i] === 0) emitSum(builder, program.nodes, inner, i, numbers);
+      return;
+    }
     const sources = node.sources.map((s) => numbers[s]!);
-    numbers.push(emitRewritten(builder, { ...node, sources } as GraphNode));
-  }
+    numbers[i] = emitRewritten(builder, { ...node, sources } as GraphNode);
+  });
   return {
     nodes: builder.nodes,
     outputs: program.outputs.map(({ node, into }) => ({ node: numbers[node]!, into: into === null ? null : numbers[into]! })),
@@ -56,7 +63,17 @@ function emitRewritten(builder: GraphBuilder, node: GraphNode): number {
     case 'argmax':
       return source!.shape[node.attrs.axes[0]!] === 1 ? constantOf(builder, 0, node.shape, 'i32') : builder.add(node);
     case 'scatter':
-      return sizeOf(nodes[node.sources[1]!]!.shape) === 0 ? node.sources[0]! : builder.add(node);
+      return sizeOf(nodes[node.sources[1]!]!.shape) === 0 ? node.sources[0]! : emitPlacedRows(builder, node);
+    case 'gather':
+      return emitPickedRows(builder, node);
+    case 'dot':
+      return emitThinDot(builder, node) ?? builder.add(node);
+    case 'convolution':
+      return isDepthwise(node, source!.shape) ? emitDepthwise(builder, node) : builder.add(node);
+    case 'add':
+    case 'mul':
+    case 'div':
+      return isIdentity(node) ? node.sources[0]! : builder.add(node);
     case 'concat':
       return emitConcat(builder, node);
     default:
@@ -106,11 +123,19 @@ function emitPermute(builder: GraphBuilder, node: GraphNode<'permute'>): number 
   return builder.add({ ...node, attrs: { axes }, sources: [from] });
 }
 
-/** Axes of size 1 need no reduction. */
+/** x + 0, x · 1 and x / 1, where the number belongs to the structure. */
+function isIdentity(node: GraphNode<'add' | 'mul' | 'div'>): boolean {
+  const { operands } = node.attrs;
+  const neutral = node.op === 'add' ? 0 : 1;
+  if (node.sources.length !== 1 || node.args[0] !== -1) return false;
+  return operands[1] === neutral || (operands[0] === neutral && node.op !== 'div');
+}
+
+/** Axes of size 1 need no reduction; a reduction whose rows are too few to share out has two stages. */
 function emitReduce(builder: GraphBuilder, node: GraphNode<'sum' | 'prod' | 'max_reduce' | 'min_reduce'>): number {
   const source = builder.nodes[node.sources[0]!]!;
   const axes = node.attrs.axes.filter((a) => source.shape[a] !== 1);
-  if (axes.length > 0) return builder.add(node);
+  if (axes.length > 0) return emitStages(builder, node, source.shape);
   return emitReshape(builder, { ...node, op: 'reshape', attrs: { shape: node.shape } } as GraphNode<'reshape'>);
 }
 
@@ -121,55 +146,35 @@ function emitConcat(builder: GraphBuilder, node: GraphNode<'concat'>): number {
   return sources.length === 1 ? sources[0]! : builder.add({ ...node, sources });
 }
 
-/** A window operation as a reduction over a view [outer…, windows…, size…]. */
-function emitWindow(builder: GraphBuilder, node: GraphNode<'window_sum' | 'window_max' | 'window_argmax'>): number {
-  const window = node.attrs;
-  const source = builder.nodes[node.sources[0]!]!;
-  const value = node.op === 'window_sum' ? 0 : lowestOf(source.dtype);
-  const rank = node.shape.length;
-  const axes = window.size.map((_, i) => rank + i);
-  const view = builder.emit('windows', node.sources, { ...window, value }, [...node.shape, ...window.size], source.dtype);
-  if (node.op === 'window_argmax') {
-    const alone = sizeOf(window.size) === 1;
-    return flatIndex(builder, node, alone ? constantOf(builder, 0, node.shape, 'i32') : builder.emit('argmax', [view], { axes }, node.shape, 'i32'));
+/** Rows fewer than this leave most threads idle; a reduction of more elements than this is worth a second stage. */
+const fewRows = 8;
+const longReduction = 65536;
+/** How many partial results to aim at; the number depends on the shape alone. */
+const wantedParts = 64;
+
+function emitStages(builder: GraphBuilder, node: GraphNode<'sum' | 'prod' | 'max_reduce' | 'min_reduce'>, from: Shape): number {
+  const { axes } = node.attrs;
+  const reduced = axes.reduce((n, a) => n * from[a]!, 1);
+  if (reduced < longReduction || sizeOf(node.shape) >= fewRows) return builder.add(node);
+  for (const axis of axes) {
+    const parts = bestDivisor(from[axis]!);
+    if (parts < fewRows) continue;
+    const split = [...from.slice(0, axis), parts, from[axis]! / parts, ...from.slice(axis + 1)];
+    const view = emitReshape(builder, { ...node, op: 'reshape', attrs: { shape: split }, shape: split, dtype: builder.nodes[node.sources[0]!]!.dtype } as GraphNode<'reshape'>);
+    const first = axes.map((a) => (a < axis ? a : a + 1)).filter((a) => split[a] !== 1);
+    if (first.length === 0) continue;
+    const partial = builder.emit(node.op, [view], { axes: first }, withoutAxes(split, first), node.dtype);
+    const at = axis - first.filter((a) => a < axis).length;
+    const whole = builder.emit(node.op, [partial], { axes: [at] }, withoutAxes(withoutAxes(split, first), [at]), node.dtype);
+    return emitReshape(builder, { ...node, op: 'reshape', sources: [whole], attrs: { shape: node.shape } } as GraphNode<'reshape'>);
   }
-  return emitReduce(builder, { ...node, op: node.op === 'window_sum' ? 'sum' : 'max_reduce', sources: [view], attrs: { axes } } as GraphNode<'sum'>);
+  return builder.add(node);
 }
 
-/** The flat index in the plane of the largest element, given its position within its window. */
-function flatIndex(builder: GraphBuilder, node: GraphNode, position: number): number {
-  const { size, stride, dilation, padding } = node.attrs as Window;
-  const { shape } = node;
-  const plane = builder.nodes[node.sources[0]!]!.shape.slice(-size.length);
-  const outer = shape.length - size.length;
-  const with_ = (op: 'add' | 'mul' | 'div' | 'mod' | 'max' | 'min', x: number, by: number): number => withNumber(builder, op, x, by);
-  let rest = position;
-  let flat = -1;
-  let step = 1;
-  for (let i = size.length - 1; i >= 0; i--) {
-    const offset = i === 0 ? rest : with_('mod', rest, size[i]!);
-    rest = i === 0 ? rest : with_('div', rest, size[i]!);
-    const window = builder.emit('iota', [], { axis: outer + i }, shape, 'i32');
-    const [low, high] = padding[i]!;
-    let at = with_('add', with_('mul', window, stride[i]!), -low);
-    at = builder.emit('add', [at, with_('mul', offset, dilation[i]!)], { operands: [null, null] }, shape, 'i32', []);
-    // Where a whole window is −∞ its first place is the largest, also in the padding: move on to the first element.
-    if (low > 0) {
-      const first = dilation[i]! === 1 ? builder.emit('constant', [], { value: 0 }, shape, 'i32', [-1]) : with_('mod', at, dilation[i]!);
-      const outside = builder.emit('lt', [at], { operands: [null, 0] }, shape, 'bool', [-1]);
-      at = builder.emit('where', [outside, first, at], { operands: [null, null, null] }, shape, 'i32', []);
-    }
-    if (high > (size[i]! - 1) * dilation[i]!) at = with_('min', at, plane[i]! - 1);
-    const scaled = with_('mul', at, step);
-    flat = flat < 0 ? scaled : builder.emit('add', [flat, scaled], { operands: [null, null] }, shape, 'i32', []);
-    step *= plane[i]!;
-  }
-  return flat;
-}
-
-function withNumber(builder: GraphBuilder, op: 'add' | 'mul' | 'div' | 'mod' | 'max' | 'min', x: number, by: number): number {
-  const { shape, dtype } = builder.nodes[x]!;
-  if ((op === 'add' && by === 0) || ((op === 'mul' || op === 'div') && by === 1)) return x;
-  if (op === 'mod' && by === 1) return builder.emit('constant', [], { value: 0 }, shape, dtype, [-1]);
-  return builder.emit(op as GraphOp & ('add' | 'mul'), [x], { operands: [null, by] } as GraphAttributes['add'], shape, dtype, [-1]);
+/** The divisor nearest to the wanted number of parts, by ratio. */
+function bestDivisor(n: number): number {
+  let best = 1;
+  const distance = (d: number): number => Math.abs(Math.log(d / wantedParts));
+  for (let d = 1; d <= Math.min(n, wantedParts * 8); d++) if (n % d === 0 && distance(d) < distance(best)) best = d;
+  return best;
 }
