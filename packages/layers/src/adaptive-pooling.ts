@@ -103,7 +103,7 @@ export function adaptiveMaxPoolIndices(
   const shape = [...lead, ...bins];
   const all = places.expand([...lead, ...places.shape]);
   const indices = all.gather(x.rank, best.unsqueeze(-1)).reshape(shape);
-  const flat = indices.reshape([...lead, -1]);
+  const flat = indices.reshape([...lead, bins.reduce((a, b) => a * b, 1)]);
   return { values: plane.gather(lead.length, flat).reshape(shape), indices };
 }
 
@@ -111,10 +111,10 @@ export function adaptiveMaxPoolIndices(
 function placesOf(binning: readonly Binning[]): Tensor {
   const rank = binning.length;
   let sum: Tensor | null = null;
-  let stride = 1;
+  let [stride, reaches] = [1, 1];
   for (let a = rank - 1; a >= 0; a--) {
     const axis = binning[a]!;
-    const reach = Math.max(0, ...indicesOf(axis.bins).map((i) => endOf(i, axis) - startOf(i, axis)));
+    const reach = Math.max(1, ...indicesOf(axis.bins).map((i) => endOf(i, axis) - startOf(i, axis)));
     const rows = indicesOf(axis.bins).flatMap((i) =>
       indicesOf(reach).map((j) => Math.min(startOf(i, axis) + j, endOf(i, axis) - 1) * stride),
     );
@@ -123,8 +123,9 @@ function placesOf(binning: readonly Binning[]): Tensor {
     const along = tensor(Int32Array.from(rows), shape);
     sum = sum === null ? along : sum.add(along);
     stride *= axis.n;
+    reaches *= reach;
   }
-  return sum!.reshape([...binning.map(({ bins }) => bins), -1]);
+  return sum!.reshape([...binning.map(({ bins }) => bins), reaches]);
 }
 
 /** What the layers share. */

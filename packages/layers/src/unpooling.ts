@@ -45,7 +45,8 @@ export function maxUnpool(
       ? windows.map((n, i) => (n - 1) * stride[i]! - 2 * padding[i]! + kernel[i]!)
       : perAxis(operation, 'outputSize', options.outputSize.slice(-rank), rank);
   const count = plane.reduce((a, b) => a * b, 1);
-  const [values, places] = [x.reshape([...lead, -1]), indices.reshape([...lead, -1])];
+  const flat = [...lead, windows.reduce((a, b) => a * b, 1)];
+  const [values, places] = [x.reshape(flat), indices.reshape(flat)];
   return zeros([...lead, count], x.dtype)
     .scatter(lead.length, places, values)
     .reshape([...lead, ...plane]);

@@ -83,11 +83,9 @@ export function norm(x: Tensor, p: number, axes?: number | readonly number[], op
   if (p === 0) return x.ne(0).cast(x.dtype).sum(axes, options);
   if (p === 1) return x.abs().sum(axes, options);
   if (p === 2) return x.norm(axes, options);
-  return x
-    .abs()
-    .pow(p)
-    .sum(axes, options)
-    .pow(1 / p);
+  const powers = x.abs().pow(p).sum(axes, options);
+  const isZero = powers.eq(0); // a root has no slope at 0; the norm's gradient is 0 there
+  return isZero.where(0, isZero.where(1, powers).pow(1 / p));
 }
 
 /** How many elements are not 0: i32. */

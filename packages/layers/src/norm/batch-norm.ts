@@ -140,22 +140,15 @@ abstract class BatchNorm extends Module {
     this.#check(x);
     const { weight, bias, runningMean, runningVar, eps } = this;
     const training = this.training || runningMean === null;
-    const momentum = training ? this.#countBatch() : 0;
+    const count = this.numBatchesTracked?.add(1);
+    const momentum = this.momentum ?? count?.cast(x.dtype).reciprocal() ?? 0;
     const result = batchNorm(x, { weight, bias, runningMean, runningVar, training, momentum, eps });
-    if (training && result.runningMean && result.runningVar) {
-      runningMean!.assign(result.runningMean);
-      runningVar!.assign(result.runningVar);
+    if (training && count !== undefined) {
+      this.numBatchesTracked!.assign(count);
+      runningMean!.assign(result.runningMean!);
+      runningVar!.assign(result.runningVar!);
     }
     return result.output;
-  }
-
-  /** Counts this batch, and returns its share in the running statistics. */
-  #countBatch(): number | Tensor {
-    const { numBatchesTracked, momentum } = this;
-    if (numBatchesTracked === null) return momentum ?? 0;
-    const count = numBatchesTracked.add(1);
-    numBatchesTracked.assign(count);
-    return momentum ?? count.cast(this.runningMean!.dtype).reciprocal();
   }
 
   #check(x: Tensor): void {
