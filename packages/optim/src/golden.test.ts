@@ -11,6 +11,7 @@ import {
   AdamW,
   clipGradNorm,
   clipGradValue,
+  LBFGS,
   NAdam,
   RAdam,
   RMSProp,
@@ -42,8 +43,9 @@ function problem(golden: GoldenCase) {
   const { objective, steps, ...settings } = golden.attrs;
   const [a, b, c, d, e] = objective as [number, number, number, number, number];
   const [p1, p2] = ['p1', 'p2'].map((name) => new Variable(value(golden, name), { requiresGrad: true, name }));
-  const options = Object.fromEntries(Object.entries(settings).map(([k, v]) => [camel(k), v]));
-  const Kind = optimizers[golden.op as keyof typeof optimizers] as typeof SGD;
+  const options =
+    golden.op in optimizers ? Object.fromEntries(Object.entries(settings).map(([k, v]) => [camel(k), v])) : {};
+  const Kind = (optimizers[golden.op as keyof typeof optimizers] ?? SGD) as typeof SGD;
   const optimizer = new Kind([p1!, p2!], options);
   const loss = (): Tensor => {
     const own = p1!
@@ -110,6 +112,23 @@ describe.each(Object.entries(ways))('%s', (_, way) => {
       await check(golden, 'loss', i, loss);
       await check(golden, 'p1', i, made.p1);
       await check(golden, 'p2', i, made.p2);
+    }
+  });
+});
+
+describe('LBFGS', () => {
+  it.each(
+    readGolden('optim')
+      .filter((c) => c.op === 'lbfgs')
+      .map((c) => [c.name, c] as const),
+  )('%s', async (_, golden) => {
+    const { p1, p2, steps, loss } = problem(golden);
+    const { objective: _objective, steps: _steps, ...settings } = golden.attrs;
+    const optimizer = new LBFGS([p1, p2], Object.fromEntries(Object.entries(settings).map(([k, v]) => [camel(k), v])));
+    for (let i = 0; i < steps; i++) {
+      await check(golden, 'loss', i, tensor(await optimizer.step(loss)));
+      await check(golden, 'p1', i, p1);
+      await check(golden, 'p2', i, p2);
     }
   });
 });

@@ -150,7 +150,7 @@ export class ParameterGroup<O extends Settings<O>> {
   }
 }
 
-function checkParameter(p: unknown): void {
+export function checkParameter(p: unknown): void {
   if (!(p instanceof Variable))
     throw new ValueError(
       'An optimiser takes variables, as model.parameters() gives them, or groups { params, lr, … } of them.',

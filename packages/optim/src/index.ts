@@ -13,6 +13,7 @@ export {
 } from './adam-variants';
 export { type ClipOptions, clipGradNorm, clipGradValue } from './clip';
 export type { GroupSpec, Member, ParameterGroup, Parameters, Setting, Settings } from './group';
+export { LBFGS, type LBFGSOptions, type LBFGSState } from './lbfgs';
 export { type MinimizeOptions, Optimizer } from './optimizer';
 export * from './rates';
 export { RMSProp, type RMSPropOptions } from './rmsprop';
@@ -26,3 +27,4 @@ export {
 } from './schedule';
 export { SGD, type SGDOptions } from './sgd';
 export type { OptimizerState } from './state';
+export { WeightAverage, type WeightAverageOptions } from './weight-average';

@@ -1,8 +1,8 @@
 import { backward } from '@dl/autograd';
-import { compile, ShapeError, setBackend, type Tensor, tensor, ValueError, Variable } from '@dl/tensor';
+import { compile, profile, ShapeError, setBackend, type Tensor, tensor, ValueError, Variable } from '@dl/tensor';
 import { referenceBackend } from '@dl/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Adam, AdamW, clipGradNorm, Lion, SGD } from './index';
+import { AdaDelta, AdaGrad, Adam, Adamax, AdamW, clipGradNorm, Lion, NAdam, RAdam, RMSProp, SGD } from './index';
 
 beforeAll(() => setBackend(referenceBackend()));
 
@@ -217,6 +217,34 @@ describe('step', () => {
     optimizer.step();
     expect(await a.item()).toBe(1);
   });
+});
+
+describe('kernels', () => {
+  const kinds = { SGD, Adam, AdamW, NAdam, RAdam, Adamax, RMSProp, AdaGrad, AdaDelta };
+
+  it.each(Object.entries(kinds))(
+    '%s updates each parameter in one, and counts steps in at most one more',
+    async (_, Kind) => {
+      const ps = [
+        parameter([
+          [1, 2],
+          [3, 4],
+        ]),
+        parameter([5, 6]),
+        parameter([7]),
+      ];
+      const options = { weightDecay: 0.1, momentum: 0.5, dampening: 0.5, lrDecay: 0.1, centered: true, amsgrad: true };
+      const optimizer = new (Kind as typeof Adam)(ps, options as object);
+      for (let i = 0; i < 3; i++) {
+        optimizer.zeroGrad();
+        backward(loss(...ps.map((p) => p.sin())));
+        const { kernels, runs, allocations } = await profile(() => optimizer.step());
+        expect(runs).toBe(1);
+        expect(kernels.length).toBeLessThanOrEqual(ps.length + 1);
+        if (i === 2) expect(allocations).toBe(0);
+      }
+    },
+  );
 });
 
 describe('state', () => {
