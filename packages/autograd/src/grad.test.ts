@@ -135,6 +135,21 @@ describe('backward', () => {
     expect(h.grad).toBeNull();
   });
 
+  it('only records inside a compiled function, which must not leave gradients set', async () => {
+    const v = new Variable(tensor([2]), { requiresGrad: true });
+    const left = compile(() => backward(v.square().sum()));
+    expect(left).toThrow(/1 gradients are still set/);
+    expect(v.grad).toBeNull();
+    const slope = compile(() => {
+      backward(v.square().sum());
+      backward(v.sum());
+      const g = v.grad!;
+      v.grad = null;
+      return g;
+    });
+    expect([await slope().item(), await slope().item()]).toEqual([5, 5]);
+  });
+
   it('fails where nothing requires a gradient', () => {
     expect(() => backward(tensor(1))).toThrow(/requires no gradient/);
   });

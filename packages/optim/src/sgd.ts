@@ -26,7 +26,7 @@ const layout: Layout<SGDOptions> = {
     dampening,
     weightDecay,
   }),
-  state: () => ['momentum_buffer'],
+  state: ({ momentum }) => (momentum === 0 ? [] : ['momentum_buffer']),
   check(options) {
     checkSettings('SGD', options);
     atLeastZero('SGD', 'momentum', options.momentum);
