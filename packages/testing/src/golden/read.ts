@@ -18,6 +18,7 @@ export const goldenCategories = [
   'pooling',
   'norm',
   'losses',
+  'rnn',
   'optim',
   'init',
   'vision',

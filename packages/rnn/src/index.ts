@@ -1,0 +1,31 @@
+/** @dl/rnn: recurrent layers, variable lengths, CTC decoding, and sampling from language models. */
+export { type CellOptions, GRUCell, LSTMCell, RNNCell } from './cells';
+export type { Nonlinearity } from './formulas';
+export {
+  gru,
+  type HiddenOptions,
+  type HiddenResult,
+  lstm,
+  type MemoryOptions,
+  type MemoryResult,
+  type MemoryState,
+  type RecurrentWeights,
+  rnn,
+} from './functions';
+export { type CallOptions, Recurrent, type RecurrentOptions } from './layer';
+export {
+  CoupledLSTM,
+  GRU,
+  type HiddenCall,
+  LSTM,
+  type LstmOptions,
+  type MemoryCall,
+  PeepholeLSTM,
+  type PeepholeOptions,
+  RNN,
+  type RnnOptions,
+  TextbookGRU,
+} from './layers';
+export type { DirectionTrace } from './run';
+export type { Lengths, RunOptions } from './sequence';
+export type { Peephole } from './variant-formulas';
