@@ -163,10 +163,17 @@ class NestEmitter implements Site {
     this.#values[ref] = undefined;
   }
 
+  /** What is the same in all lanes was left in the first one: its neighbours may hold the next element's. */
   #loadKept(o: PlannedOp): Value {
     const { f } = this.frame;
     const track = this.#keptTracks.get(o.ref)!;
-    const count = this.block.length * (o.op.dtype === 'f64' ? 2 : 1);
+    const wide = o.op.dtype === 'f64';
+    if (!o.lanes) {
+      const [splat, align] = wide ? (['v128.load64_splat', 3] as const) : (['v128.load32_splat', 2] as const);
+      const regs = this.vectors.width(1).fill(() => f.get(this.tracker.at(track)).mem(splat, 0, align));
+      return { dtype: o.op.dtype, uniform: true, regs };
+    }
+    const count = this.block.length * (wide ? 2 : 1);
     const regs = this.vectors.width(count).fill((at) => f.get(this.tracker.at(track)).mem('v128.load', at * 16, 2));
     return { dtype: o.op.dtype, uniform: false, regs };
   }
@@ -174,12 +181,16 @@ class NestEmitter implements Site {
   #saveKept(o: PlannedOp, value: Value): void {
     const { f } = this.frame;
     const track = this.#keptTracks.get(o.ref)!;
-    value.regs.forEach((local, at) =>
-      f
-        .get(this.tracker.at(track))
-        .get(local)
-        .mem('v128.store', at * 16, 2),
-    );
+    const count = o.lanes ? this.block.length * (o.op.dtype === 'f64' ? 2 : 1) : 1;
+    this.vectors
+      .spread(value, count)
+      .slice(0, count)
+      .forEach((local, at) =>
+        f
+          .get(this.tracker.at(track))
+          .get(local)
+          .mem('v128.store', at * 16, 2),
+      );
   }
 
   #op(o: PlannedOp): Value | null {

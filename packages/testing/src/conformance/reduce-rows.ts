@@ -132,6 +132,24 @@ const fused: Row[] = [
     })),
   },
   {
+    name: 'softmax of what is the same in all rows, or along a row',
+    dtypes: floats,
+    calls: [
+      { inputs: [row([1, 2])], apply: (x) => x.expand([5, 2]).softmax(1) },
+      { inputs: [row([1, 9])], apply: (x) => x.expand([13, 9]).softmax(1) },
+      { inputs: [row([7, 1])], apply: (x) => x.expand([7, 3]).softmax(1) },
+      {
+        label: 'over both axes',
+        inputs: [row([3, 1]), row([3, 40])],
+        apply: (x, y) => {
+          const e = x.expand([3, 40]).exp();
+          const share = e.div(e.sum());
+          return share.mul(y).sum().add(share.mul(share).sum());
+        },
+      },
+    ],
+  },
+  {
     name: 'one row statistic read by many',
     dtypes: floats,
     calls: [

@@ -58,6 +58,12 @@ describe('floats', () => {
     expect([-1.5, -0.5, 0.5, 1.5, 2.5].map(unaryFunction('round', 'f32')).map((x) => x + 0)).toEqual([-2, 0, 0, 2, 2]);
   });
 
+  test('what rounds to zero keeps its sign', () => {
+    expect(unaryFunction('round', 'f32')(-0.25)).toBe(-0);
+    expect(unaryFunction('round', 'f32')(0.25)).toBe(0);
+    expect(unaryFunction('round', 'f64')(NaN)).toBeNaN();
+  });
+
   test('erf agrees with tables', () => {
     // Abramowitz & Stegun, table 7.1, and mpmath.
     expect(erf(0.5)).toBeCloseTo(0.5204998778130465, 15);

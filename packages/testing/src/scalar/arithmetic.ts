@@ -25,9 +25,9 @@ const isWhole = (dtype: DType): boolean => integerTypes.includes(dtype);
 function roundHalfToEven(x: number): number {
   const below = Math.floor(x);
   const rest = x - below;
-  if (rest < 0.5) return below;
-  if (rest > 0.5) return below + 1;
-  return below % 2 === 0 ? below : below + 1;
+  const up = rest > 0.5 || (rest === 0.5 && below % 2 !== 0);
+  const rounded = up ? below + 1 : below;
+  return rounded === 0 && x < 0 ? -0 : rounded;
 }
 
 const unary = {
