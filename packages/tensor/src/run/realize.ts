@@ -72,12 +72,11 @@ export function realize(targets: readonly Node[], { keep = true }: RunOptions = 
       `${currentTrace()!.name}: a value is read inside a compiled function, where there is none yet. Return the tensor and read it outside.`,
     );
   }
-  const backend = getBackend();
   const cells = [...pendingCells()];
   const wanted = [...targets, ...copies].map(resolve).filter((n) => n.stored === null);
   copies.clear();
   if (wanted.length === 0 && cells.length === 0) return;
-  run(backend, wanted, cells, keep);
+  run(getBackend(), wanted, cells, keep);
 }
 
 function run(backend: Backend, wanted: readonly Node[], cells: readonly Cell[], keep: boolean): void {
