@@ -1,0 +1,176 @@
+/** The example as it is run: its options, its last line, Ctrl-C, resumption, and a process that is killed. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { access, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { generateDigits } from '@dl/data';
+import type { Tensor } from '@dl/tensor';
+import { readCheckpoint } from '@dl/train';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+let folder: string;
+
+/** An IDX file of bytes. */
+function idx(shape: readonly number[], bytes: Uint8Array): Uint8Array {
+  const header = new DataView(new ArrayBuffer(4 + 4 * shape.length));
+  header.setUint32(0, 0x0800 | shape.length);
+  for (const [i, size] of shape.entries()) header.setUint32(4 + 4 * i, size);
+  return Buffer.concat([new Uint8Array(header.buffer), bytes]);
+}
+
+async function writeDigits(dir: string): Promise<void> {
+  await mkdir(dir);
+  for (const [stem, count, seed] of [
+    ['train', 640, 1],
+    ['t10k', 200, 2],
+  ] as const) {
+    const [images, labels] = generateDigits({ count, seed }).columns;
+    await writeFile(join(dir, `${stem}-images-idx3-ubyte`), idx([count, 28, 28], images.data as Uint8Array));
+    await writeFile(join(dir, `${stem}-labels-idx1-ubyte.gz`), gzipSync(idx([count], labels.data as Uint8Array)));
+  }
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'dl-lenet-'));
+  await writeDigits(join(folder, 'digits'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+interface Run {
+  readonly code: number | null;
+  readonly output: string;
+  readonly errors: string;
+}
+
+/** Starts the example; `watch` sees its output as it comes. */
+function example(
+  args: readonly string[],
+  watch: (output: string, process: ChildProcess) => void = () => {},
+): Promise<Run> {
+  const process_ = spawn(process.execPath, ['scripts/example.mjs', 'lenet', '--', ...args], { cwd: root });
+  let [output, errors] = ['', ''];
+  process_.stdout.on('data', (data) => {
+    output += data;
+    watch(output, process_);
+  });
+  process_.stderr.on('data', (data) => {
+    errors += data;
+  });
+  return new Promise((resolve) => process_.on('close', (code) => resolve({ code, output, errors })));
+}
+
+const common = (out: string, epochs = 3): string[] => [
+  '--data',
+  join(folder, 'digits'),
+  '--epochs',
+  String(epochs),
+  '--seed',
+  '4',
+  '--out',
+  join(folder, out),
+];
+
+/** Sends a signal once an epoch is over. */
+const after = (epoch: number, signal: NodeJS.Signals) => {
+  let sent = false;
+  return (output: string, child: ChildProcess): void => {
+    if (sent || !output.includes(`\nepoch ${epoch}/`)) return;
+    sent = true;
+    child.kill(signal);
+  };
+};
+
+async function weightsIn(file: string): Promise<Record<string, unknown>> {
+  const { model } = await readCheckpoint(file);
+  const entries = Object.entries(model as Record<string, Tensor>);
+  return Object.fromEntries(await Promise.all(entries.map(async ([key, t]) => [key, [...(await t.data())]])));
+}
+
+const lastLine = (output: string): Record<string, unknown> => JSON.parse(output.trim().split('\n').at(-1)!);
+
+describe('a run', () => {
+  test('ends with one line of JSON, leaves pictures, and is the same for the same seed', async () => {
+    const runs = [await example([...common('a'), '--json']), await example([...common('b'), '--json'])];
+    expect(runs.map(({ code, errors }) => [code, errors])).toEqual([
+      [0, ''],
+      [0, ''],
+    ]);
+    const [first, second] = runs.map(({ output }) => lastLine(output));
+    expect(Object.keys(first!)).toEqual([
+      'example',
+      'data',
+      'epochs',
+      'testAccuracy',
+      'trainLoss',
+      'secondsPerEpoch',
+      'stepMsMedian',
+      'parameters',
+    ]);
+    expect(first).toMatchObject({ example: 'lenet', data: 'mnist', epochs: 3, parameters: 61706 });
+    expect(first!['testAccuracy']).toBeGreaterThan(0.5); // 30 steps
+    for (const key of ['testAccuracy', 'trainLoss']) expect(second![key]).toBe(first![key]);
+    expect(await weightsIn(join(folder, 'b/last.ckpt'))).toEqual(await weightsIn(join(folder, 'a/last.ckpt')));
+    for (const name of ['curves.svg', 'confusion.svg', 'mistakes.svg', 'filters.png'])
+      await access(join(folder, 'a', name));
+    expect(
+      [...(await readFile(join(folder, 'a/filters.png'))).subarray(1, 4)].map((c) => String.fromCharCode(c)).join(''),
+    ).toBe('PNG');
+    const log = (await readFile(join(folder, 'a/log.jsonl'), 'utf8')).trim().split('\n');
+    expect(log.map((line) => JSON.parse(line).event)).toEqual([
+      'step',
+      'epoch',
+      'step',
+      'epoch',
+      'step',
+      'epoch',
+      'end',
+    ]);
+  });
+
+  test('interrupted by Ctrl-C, exits with 130; resumed, it ends with the weights of one that was not', async () => {
+    const { code, output } = await example(common('c'), after(1, 'SIGINT'));
+    expect(code).toBe(130);
+    expect(output).toContain(`go on with --resume ${join(folder, 'c/last.ckpt')}`);
+    const resumed = await example(['--resume', join(folder, 'c/last.ckpt'), '--out', join(folder, 'c'), '--json']);
+    expect([resumed.code, resumed.errors]).toEqual([0, '']);
+    expect(resumed.output).toContain('going on after step');
+    expect(await weightsIn(join(folder, 'c/last.ckpt'))).toEqual(await weightsIn(join(folder, 'a/last.ckpt')));
+  });
+
+  test('killed, it leaves a checkpoint that can be read and gone on from', async () => {
+    const file = join(folder, 'd/last.ckpt');
+    const { code } = await example(common('d', 60), after(2, 'SIGKILL'));
+    expect(code).toBeNull();
+    const { progress } = await readCheckpoint(file);
+    expect((progress as { epoch: number }).epoch).toBeGreaterThanOrEqual(1);
+    await truncate(file, 5000);
+    const cut = await example(['--resume', file, '--out', join(folder, 'd')]);
+    expect([cut.code, cut.errors]).toEqual([1, expect.stringContaining(`lenet: ${file}: `)]);
+    expect(cut.errors).toContain('it was cut short');
+  });
+});
+
+describe('what it is told', () => {
+  test.each([
+    [['--epoch', '3'], "Unknown option '--epoch'"],
+    [['mnist'], "Unexpected argument 'mnist'"],
+    [['--epochs', 'many'], "--epochs is a whole number of at least 1, not 'many'"],
+    [['--epochs'], "Option '--epochs <value>' argument missing"],
+    [['--lr', '0'], "--lr is a number above 0, not '0'"],
+    [['--backend', 'gpu'], "--backend is cpu, not 'gpu'"],
+  ])('%j: a clear message and exit code 2', async (args, message) => {
+    const { code, errors, output } = await example(args);
+    expect({ code, output }).toEqual({ code: 2, output: '' });
+    expect(errors).toBe(`lenet: ${message}. Try --help.\n`);
+  });
+
+  test('help, and a folder that is not there', async () => {
+    expect(await example(['--help'])).toMatchObject({ code: 0, output: expect.stringContaining('--resume FILE') });
+    const { code, errors } = await example(['--data', join(folder, 'nowhere')]);
+    expect(code).toBe(1);
+    expect(errors).toContain(`there is no folder ${join(folder, 'nowhere')}`);
+  });
+});
