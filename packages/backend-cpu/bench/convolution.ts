@@ -32,7 +32,12 @@ class Builder {
   }
 
   permute(x: number, axes: number[]): number {
-    return this.node('permute', [x], { axes }, axes.map((a) => this.shape(x)[a]!));
+    return this.node(
+      'permute',
+      [x],
+      { axes },
+      axes.map((a) => this.shape(x)[a]!),
+    );
   }
 
   flip(x: number, axes: readonly number[]): number {
@@ -48,7 +53,10 @@ class Builder {
     const out = size.map((s, i) => Math.floor((s + 2 * padding - (kernel[i]! - 1) * dilation - 1) / stride) + 1);
     const spec: ConvolutionSpec = {
       stride: [stride, stride],
-      padding: [[padding, padding], [padding, padding]],
+      padding: [
+        [padding, padding],
+        [padding, padding],
+      ],
       lhsDilation: [1, 1],
       rhsDilation: [dilation, dilation],
       groups,
@@ -71,8 +79,7 @@ interface Spec {
 type Sizes = { n: number; c: number; h: number; o: number; k: number };
 
 const outSize = ({ h, k }: Sizes, { padding, stride = 1 }: Spec) => Math.floor((h + 2 * padding - k) / stride) + 1;
-const work = (s: Sizes, spec: Spec) =>
-  2 * s.n * (s.c / (spec.groups ?? 1)) * s.o * s.k ** 2 * outSize(s, spec) ** 2;
+const work = (s: Sizes, spec: Spec) => 2 * s.n * (s.c / (spec.groups ?? 1)) * s.o * s.k ** 2 * outSize(s, spec) ** 2;
 
 function forward(name: string, s: Sizes, spec: Spec): Case {
   const b = new Builder();
@@ -143,10 +150,16 @@ const wanted = process.argv.slice(2);
 const prepared = cases
   .filter(({ name }) => wanted.length === 0 || wanted.some((w) => name.includes(w)))
   .map(({ name, program, flops }) => {
-    const sizes = [...program.nodes.filter((n) => n.op === 'data'), program.nodes[program.outputs[0]!.node]!].map((n) => sizeOf(n.shape));
+    const sizes = [...program.nodes.filter((n) => n.op === 'data'), program.nodes[program.outputs[0]!.node]!].map((n) =>
+      sizeOf(n.shape),
+    );
     const storages = sizes.map((size) => {
       const storage = backend.allocate(4 * size);
-      backend.write(storage, 0, Float32Array.from({ length: size }, () => Math.random() - 0.5));
+      backend.write(
+        storage,
+        0,
+        Float32Array.from({ length: size }, () => Math.random() - 0.5),
+      );
       return storage;
     });
     const planned = schedule(program, backend.capabilities);
@@ -154,7 +167,14 @@ const prepared = cases
     const run = () => backend.run(executable, storages, new Float64Array(0));
     const start = performance.now();
     run();
-    return { name, flops, run, kernels: planned.steps.length, coldMs: performance.now() - start, times: [] as number[] };
+    return {
+      name,
+      flops,
+      run,
+      kernels: planned.steps.length,
+      coldMs: performance.now() - start,
+      times: [] as number[],
+    };
   });
 
 for (let round = 0; round < 300; round++) {
@@ -167,12 +187,25 @@ for (let round = 0; round < 300; round++) {
     if (round > 10) times.push(ms);
   }
 }
-console.log('name'.padEnd(36), 'median ms'.padStart(10), 'best ms'.padStart(9), 'GFLOPS'.padStart(8), 'best'.padStart(7), 'cold'.padStart(8), 'kernels');
+console.log(
+  'name'.padEnd(36),
+  'median ms'.padStart(10),
+  'best ms'.padStart(9),
+  'GFLOPS'.padStart(8),
+  'best'.padStart(7),
+  'cold'.padStart(8),
+  'kernels',
+);
 for (const { name, flops, times, coldMs, kernels } of prepared) {
   times.sort((a, b) => a - b);
   const [median, best] = [times[times.length >> 1]!, times[0]!];
   console.log(
-    name.padEnd(36), median.toFixed(4).padStart(10), best.toFixed(4).padStart(9), (flops / median / 1e6).toFixed(1).padStart(8),
-    (flops / best / 1e6).toFixed(1).padStart(7), coldMs.toFixed(2).padStart(8), kernels,
+    name.padEnd(36),
+    median.toFixed(4).padStart(10),
+    best.toFixed(4).padStart(9),
+    (flops / median / 1e6).toFixed(1).padStart(8),
+    (flops / best / 1e6).toFixed(1).padStart(7),
+    coldMs.toFixed(2).padStart(8),
+    kernels,
   );
 }

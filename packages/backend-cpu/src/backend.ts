@@ -14,8 +14,9 @@ import {
   ValueError,
 } from '@dl/tensor';
 import { CpuExecutable, KernelCache, type PreparedStep } from './executable';
+import type { MicroKernel } from './kernels/gemm/gemm';
 import { chooseMicroKernel } from './kernels/gemm/micro-kernel';
-import { rendersKernel } from './kernels/render';
+import { rendersKernel, usualCallWork } from './kernels/render';
 import { statusAddress } from './kernels/target';
 import { constantsBase, constantsBytes, LinearMemory, type Piece } from './memory';
 import { Constants } from './wasm/constants';
@@ -27,6 +28,14 @@ export interface CpuOptions {
   readonly maxBytes?: number;
   /** Whether the memory is one that threads can share. Default false. */
   readonly shared?: boolean;
+}
+
+/** Besides what users choose, what tests do. */
+export interface InternalOptions extends CpuOptions {
+  /** Element operations of one call; a small number splits every kernel as far as it can be. */
+  readonly callWork?: number;
+  readonly micro?: MicroKernel;
+  readonly features?: WasmFeatures;
 }
 
 class CpuStorage implements Storage {
@@ -60,15 +69,12 @@ class CpuBackend implements Backend {
 
   constructor(
     private readonly features: WasmFeatures,
-    options: CpuOptions,
+    options: InternalOptions,
   ) {
     this.#memory = new LinearMemory({ maxBytes: options.maxBytes ?? 2 ** 32, shared: options.shared ?? false });
-    this.#cache = new KernelCache(
-      this.#memory,
-      new Constants(constantsBase, constantsBytes),
-      features,
-      chooseMicroKernel(features),
-    );
+    const { callWork = usualCallWork, micro = chooseMicroKernel(features) } = options;
+    const constants = new Constants(constantsBase, constantsBytes);
+    this.#cache = new KernelCache(this.#memory, constants, features, { callWork, micro });
   }
 
   supports(kernel: Kernel): true | string {
@@ -258,8 +264,11 @@ function checkBytes(operation: string, storage: CpuStorage, byteOffset: number, 
  * @example
  * setBackend(await cpu());
  */
-export async function cpu(options: CpuOptions = {}): Promise<Backend> {
-  const features = await detectFeatures();
+export const cpu = (options: CpuOptions = {}): Promise<Backend> => createCpu(options);
+
+/** As `cpu`, with what tests choose. */
+export async function createCpu(options: InternalOptions = {}): Promise<Backend> {
+  const features = options.features ?? (await detectFeatures());
   if (!features.simd) throw new BackendError('cpu: this engine has no WebAssembly SIMD. Use a newer one.');
   return new CpuBackend(features, options);
 }

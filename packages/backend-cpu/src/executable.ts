@@ -4,7 +4,6 @@
  * allocates nothing.
  */
 import { byteWidth, type Executable, type Kernel, type Schedule, type Slot } from '@dl/tensor';
-import type { MicroKernel } from './kernels/gemm/gemm';
 import { type RenderedKernel, renderKernel } from './kernels/render';
 import { paramsOffset, type Target } from './kernels/target';
 import { constantsBase, type LinearMemory, type Piece } from './memory';
@@ -47,7 +46,7 @@ export class KernelCache {
     private readonly memory: LinearMemory,
     private readonly constants: Constants,
     private readonly features: WasmFeatures,
-    private readonly micro: MicroKernel,
+    private readonly tuning: Pick<Target, 'micro' | 'callWork'>,
     private readonly limit = 4096,
   ) {}
 
@@ -82,7 +81,7 @@ export class KernelCache {
     const mod = module.importFunction('env', 'mod', { params: ['f64', 'f64'], results: ['f64'] });
     const sin = module.importFunction('env', 'sin', { params: ['f64'], results: ['f64'] });
     const cos = module.importFunction('env', 'cos', { params: ['f64'], results: ['f64'] });
-    const target: Target = { features: this.features, constants: this.constants, micro: this.micro, mod, sin, cos };
+    const target: Target = { features: this.features, constants: this.constants, ...this.tuning, mod, sin, cos };
     const rendered = kernels.map(([, kernel], i) => renderKernel(module, target, kernel, `k${i}`));
     const bytes = module.bytes();
     this.memory.bytes.set(this.constants.bytes(), constantsBase);

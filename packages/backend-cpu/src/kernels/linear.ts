@@ -158,7 +158,7 @@ export function simplifyLimits(limits: readonly Limit[]): Limit[] | null {
   for (const limit of limits) {
     const [min, max] = rangeOf(limit.term);
     if (min >= limit.min && max < limit.end) continue;
-    if (max < limit.min || min >= limit.end) return null;
+    if (max < limit.min || min >= limit.end || limit.end <= limit.min) return null;
     kept.push(limit);
   }
   return kept;

@@ -89,7 +89,7 @@ const partsOf = (kernel: Kernel, target: Target): Part[] => [
 ];
 
 /** Work of one call: long enough to hide the call, short enough for the engine to change to optimised code. */
-const callWork = 1 << 17;
+export const usualCallWork = 1 << 17;
 
 const commonMultiple = (a: number, b: number): number => {
   let [x, y] = [a, b];
@@ -98,7 +98,7 @@ const commonMultiple = (a: number, b: number): number => {
 };
 
 /** Steps of the range for one call: a multiple of every part's grain. */
-function chunkOf(kernel: Kernel, parts: readonly Part[]): number {
+function chunkOf(kernel: Kernel, parts: readonly Part[], callWork: number): number {
   const grain = parts.map((p) => p.grain).reduce(commonMultiple, 1);
   const work = parts.reduce((sum, p) => sum + p.work, 0) / kernel.range;
   const steps = Math.max(1, callWork / Math.max(1, work));
@@ -118,7 +118,7 @@ export function renderKernel(module: ModuleBuilder, target: Target, kernel: Kern
   return {
     functions,
     range: kernel.range,
-    chunk: chunkOf(kernel, parts),
+    chunk: chunkOf(kernel, parts, target.callWork),
     scratchBytes: Math.max(0, ...parts.map((p) => p.scratchBytes)),
     blockBytes: blockBytes(kernel),
   };

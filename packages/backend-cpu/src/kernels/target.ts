@@ -24,6 +24,8 @@ export interface Target {
   readonly constants: Constants;
   /** The register tile of matrix products. */
   readonly micro: MicroKernel;
+  /** Rough count of element operations that one call takes. */
+  readonly callWork: number;
   /** Imported: the remainder with the sign of the divisor, on f64. */
   readonly mod: number;
   /** Imported: of f64, for arguments that vector code cannot reduce. */

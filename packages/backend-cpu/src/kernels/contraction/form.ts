@@ -90,13 +90,14 @@ export function formOf(contraction: Contraction, kernel: Pick<Kernel, 'range'>):
   return merged(form);
 }
 
-/** Merges whatever axes can be. */
-export function merged(form: Form): Form {
+/** Merges whatever axes can be, batch axes only if `batch` says so. */
+export function merged(form: Form, batch = true): Form {
   let { axes, lhs, rhs, rangeScale } = form;
   for (let at = axes.length - 2; at >= 0; at--) {
     const [outer, inner] = [axes[at]!, axes[at + 1]!];
     const sums = [...sumsOfFactor(lhs), ...sumsOfFactor(rhs)];
-    if (outer.role !== inner.role || !sums.every((sum) => walksAsOne(sum, at, at + 1, inner.size))) continue;
+    if (outer.role !== inner.role || (outer.role === 'batch' && !batch)) continue;
+    if (!sums.every((sum) => walksAsOne(sum, at, at + 1, inner.size))) continue;
     const size = outer.size * inner.size;
     const before = axes;
     const by: Change = (v) => {

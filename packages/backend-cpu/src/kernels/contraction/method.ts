@@ -128,7 +128,9 @@ function staged(form: Form, dense: boolean): { form: Form; stages: Stage[]; byte
     bytes += stage.bytes;
     factors[side] = stage.factor;
   }
-  return { form: merged({ ...form, ...factors }), stages, bytes };
+  // Copies refer to the batch axes by number.
+  const batch = stages.every((s) => s.depth === 0);
+  return { form: merged({ ...form, ...factors }, batch), stages, bytes };
 }
 
 /** The way to compute a contraction, or null for plain loops. */
