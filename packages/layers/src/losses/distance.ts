@@ -59,8 +59,12 @@ export function cosineSimilarity(
   { eps = 1e-8 }: CosineSimilarityOptions = {},
 ): Tensor {
   checkVectors('cosineSimilarity', x1, x2);
-  return x1
-    .mul(x2)
-    .sum(axis)
-    .div(x1.norm(axis).maximum(eps).mul(x2.norm(axis).maximum(eps)));
+  // 1 / max(‖x‖, eps), from squares: a root of 0 would have no slope.
+  const inverseNorm = (x: Tensor): Tensor =>
+    x
+      .square()
+      .sum(axis)
+      .maximum(eps ** 2)
+      .rsqrt();
+  return x1.mul(x2).sum(axis).mul(inverseNorm(x1)).mul(inverseNorm(x2));
 }

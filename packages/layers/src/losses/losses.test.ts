@@ -1,6 +1,6 @@
 /** Losses: worked by hand, by differences, and at the edges. Values against PyTorch are in test/golden.test.ts. */
 import { checkGradients, grad } from '@dl/autograd';
-import { rand, randn, setBackend, setSeed, type Tensor, tensor, ValueError, zeros } from '@dl/tensor';
+import { compile, profile, rand, randn, setBackend, setSeed, type Tensor, tensor, ValueError, zeros } from '@dl/tensor';
 import { referenceBackend } from '@dl/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -70,6 +70,17 @@ describe('crossEntropy', () => {
       rtol: 1e-5,
     });
     await checkGradients((x, p) => crossEntropy(x, p), [randn([2, 3, 2]), rand([2, 3, 2])], { order: 2, rtol: 1e-5 });
+  });
+
+  test('forward and gradient are two kernels of rows and one of the mean', async () => {
+    const logits = new Parameter(randn([64, 10]));
+    const target = indices(...Array.from({ length: 64 }, (_, i) => i % 10)).realize();
+    const f = compile((y: Tensor) => {
+      const loss = crossEntropy(logits, y);
+      return [loss, grad(loss, logits) as Tensor];
+    });
+    f(target);
+    expect((await profile(() => f(target))).kernels.length).toBeLessThanOrEqual(3);
   });
 
   test('messages say what a target looks like', () => {
