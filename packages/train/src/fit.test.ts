@@ -231,7 +231,7 @@ describe('a loss that is not finite', () => {
     const error = await failing(setUp({ loss: (output) => output.sum().mul(0).log().neg() }));
     expect([error.step, error.layer]).toEqual([1, null]);
     expect(error.message).toContain('the loss is Infinity at step 1');
-    expect(error.message).toContain("Every layer's output is finite; the loss function makes the value.");
+    expect(error.message).toContain("Every layer's output is finite; the loss function makes the value");
   });
 
   test('without compile and with batches that cannot be put back, too', async () => {

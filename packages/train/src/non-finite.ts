@@ -72,7 +72,10 @@ export async function probe<B extends Tree>(model: Module, batch: B, compute: (b
   } finally {
     for (const remove of hooks) remove();
   }
-  return { layer: null, what: "Every layer's output is finite; the loss function makes the value." };
+  return {
+    layer: null,
+    what: "Every layer's output is finite; the loss function makes the value (a target outside the classes does).",
+  };
 }
 
 async function blame([key, module]: readonly [string, Module]): Promise<Finding> {
