@@ -31,6 +31,11 @@ interface NodeOf<O extends GraphOp> {
 /** One node; its `op` decides the type of `attrs`. */
 export type GraphNode<O extends GraphOp = GraphOp> = { [P in O]: NodeOf<P> }[O];
 
+/** A node with other sources. One literal for all, so that engines see one layout of objects. */
+export function withSources({ op, attrs, shape, dtype, args }: GraphNode, sources: readonly number[]): GraphNode {
+  return { op, sources, attrs, shape, dtype, args } as GraphNode;
+}
+
 export interface Graph {
   readonly nodes: readonly GraphNode[];
   readonly outputs: readonly ProgramOutput[];

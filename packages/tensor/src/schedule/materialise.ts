@@ -6,7 +6,7 @@
  */
 import { type Shape, sizeOf } from '../shape';
 import { mergesImages } from './contraction';
-import { classOf, type Graph, type GraphNode, isMovement } from './graph';
+import { classOf, type Graph, type GraphNode, isMovement, withSources } from './graph';
 import type { ProgramOutput } from './program';
 import { GraphBuilder } from './share';
 
@@ -16,7 +16,7 @@ export function materialise(graph: Graph): Graph {
   const numbers: number[] = [];
   for (const node of graph.nodes) {
     const sources = node.sources.map((s) => numbers[s]!);
-    numbers.push(builder.addFresh({ ...node, sources: storedSources(builder, node, sources) } as GraphNode));
+    numbers.push(builder.addFresh(withSources(node, storedSources(builder, node, sources))));
   }
   const taken = new Set<number>();
   const outputs = graph.outputs.map(({ node, into }): ProgramOutput => {

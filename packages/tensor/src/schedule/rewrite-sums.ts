@@ -4,8 +4,7 @@
  * form it is one longer product (the weight gradient of an unrolled recurrence). A chain is looked at once, from its root.
  */
 import { sameShape } from '../shape';
-import type { GraphNode } from './graph';
-import { isMovement } from './graph';
+import { type GraphNode, isMovement, withSources } from './graph';
 import type { ProgramNode } from './program';
 import type { GraphBuilder } from './share';
 
@@ -64,7 +63,7 @@ export function emitSum(builder: GraphBuilder, nodes: readonly ProgramNode[], in
   }
   for (const i of sums) {
     const node = nodes[i]!;
-    numbers[i] = builder.add({ ...node, sources: node.sources.map((s) => numbers[s]!) } as GraphNode);
+    numbers[i] = builder.add(withSources(node as GraphNode, node.sources.map((s) => numbers[s]!)));
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import type { DType } from '../dtype';
 import { sameShape, type Shape, sizeOf, withoutAxes } from '../shape';
-import type { Graph, GraphNode } from './graph';
+import { type Graph, type GraphNode, withSources } from './graph';
 import { emitPickedRows, emitPlacedRows } from './rewrite-picks';
 import { emitThinDot } from './rewrite-products';
 import { emitSum, findInnerSums } from './rewrite-sums';
@@ -24,7 +24,7 @@ export function rewrite(program: Program): Graph {
       return;
     }
     const sources = node.sources.map((s) => numbers[s]!);
-    numbers[i] = emitRewritten(builder, { ...node, sources } as GraphNode);
+    numbers[i] = emitRewritten(builder, withSources(node as GraphNode, sources));
   });
   return {
     nodes: builder.nodes,

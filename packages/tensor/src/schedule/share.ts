@@ -5,7 +5,7 @@
  */
 import type { DType } from '../dtype';
 import type { Shape } from '../shape';
-import type { Graph, GraphAttributes, GraphNode, GraphOp } from './graph';
+import { type Graph, type GraphAttributes, type GraphNode, type GraphOp, withSources } from './graph';
 
 /** A graph under construction; `emit` returns the number of a node with the given meaning. */
 export class GraphBuilder {
@@ -99,7 +99,7 @@ export function withoutUnused({ nodes, outputs }: Graph): Graph {
     if (needed[i] === 0) continue;
     const node = nodes[i]!;
     numbers[i] = kept.length;
-    kept.push(node.sources.length === 0 ? node : ({ ...node, sources: node.sources.map((s) => numbers[s]!) } as GraphNode));
+    kept.push(node.sources.length === 0 ? node : withSources(node, node.sources.map((s) => numbers[s]!)));
   }
   return {
     nodes: kept,
