@@ -1,4 +1,5 @@
 /** Losses of yes-or-no probabilities. Prediction and target have the same shape. */
+import { customGradient } from '@dl/autograd';
 import type { Tensor } from '@dl/tensor';
 import { softplus } from '../activations';
 import { checkAlike, type ReductionOptions, reduced } from './reduction';
@@ -16,6 +17,22 @@ export interface BinaryLogitsOptions extends BinaryOptions {
 const weighted = (losses: Tensor, weight: Tensor | undefined): Tensor =>
   weight === undefined ? losses : losses.mul(weight);
 
+const LEAST_LOG = -100;
+/** The least number that a slope is divided by: PyTorch's, so that a certain and wrong probability learns, and has no NaN. */
+const LEAST_DIVISOR = 1e-12;
+
+/** log p, not below −100, with slope 1 / max(p, 1e-12). */
+const boundedLog = customGradient((p: Tensor) => ({
+  value: p.log().clamp(LEAST_LOG, Number.POSITIVE_INFINITY),
+  gradient: (g) => g.div(p.maximum(LEAST_DIVISOR)),
+}));
+
+/** The same of 1 − p. */
+const boundedLogNot = customGradient((p: Tensor) => ({
+  value: p.neg().log1p().clamp(LEAST_LOG, Number.POSITIVE_INFINITY),
+  gradient: (g) => g.div(p.neg().add(1).maximum(LEAST_DIVISOR)).neg(),
+}));
+
 /**
  * Binary cross entropy of probabilities: −(t · log p + (1 − t) · log(1 − p)), logarithms not below −100.
  *
@@ -29,8 +46,8 @@ export function binaryCrossEntropy(
   { weight, reduction = 'mean' }: BinaryOptions = {},
 ): Tensor {
   checkAlike('binaryCrossEntropy', input, target);
-  const yes = target.mul(input.log().clamp(-100, Number.POSITIVE_INFINITY));
-  const no = target.neg().add(1).mul(input.neg().log1p().clamp(-100, Number.POSITIVE_INFINITY));
+  const yes = target.mul(boundedLog(input));
+  const no = target.neg().add(1).mul(boundedLogNot(input));
   return reduced(weighted(yes.add(no).neg(), weight), reduction);
 }
 

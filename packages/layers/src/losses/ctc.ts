@@ -5,7 +5,18 @@
  *
  * Impossible ways have a large negative logarithm instead of −∞: differences of two of them stay finite, forwards and back.
  */
-import { iota, isFloat, ShapeError, sameShape, showShape, type Tensor, tensor, ValueError, withGrad } from '@dl/tensor';
+import {
+  full,
+  iota,
+  isFloat,
+  ShapeError,
+  sameShape,
+  showShape,
+  type Tensor,
+  tensor,
+  ValueError,
+  withGrad,
+} from '@dl/tensor';
 import { type ReductionOptions, reduced } from './reduction';
 
 /** A whole number for each sample: on the host, where they are checked at once, or as integers `[N]`. */
@@ -42,8 +53,10 @@ export function ctc(logProbs: Tensor, targets: Tensor, options: CtcOptions = {})
   checkCtc(logProbs, targets, blank);
   const [T, N] = logProbs.dims(3);
   const S = targets.shape[1]!;
-  const inputLengths = lengthsOf('inputLengths', options.inputLengths, N, T);
-  const targetLengths = lengthsOf('targetLengths', options.targetLengths, N, S);
+  const inputLengths = options.inputLengths ? lengthsOf('inputLengths', options.inputLengths, N, T) : null;
+  const targetLengths = options.targetLengths
+    ? lengthsOf('targetLengths', options.targetLengths, N, S)
+    : full([N], S, 'i32');
   const labels = withBlanks(targets.cast('i32'), targetLengths, blank); // [N, 2S + 1]
   const emissions = logProbs.gather(2, labels.unsqueeze(0).expand([T, ...labels.shape])).maximum(IMPOSSIBLE); // [T, N, 2S + 1]
   const likelihood = ended(forwardLast(emissions, labels, inputLengths, blank), targetLengths);
@@ -69,8 +82,7 @@ function checkCtc(logProbs: Tensor, targets: Tensor, blank: number): void {
 }
 
 /** Lengths as i32 `[N]`, all from 0 to `most`. */
-function lengthsOf(name: string, lengths: Lengths | undefined, N: number, most: number): Tensor {
-  if (lengths === undefined) return tensor(new Int32Array(N).fill(most));
+function lengthsOf(name: string, lengths: Lengths, N: number, most: number): Tensor {
   const shape = 'shape' in lengths ? lengths.shape : [lengths.length];
   if (!sameShape(shape, [N]))
     throw new ShapeError(`ctc: ${name} is ${showShape(shape)}, but there are ${N} samples. Give one a sample.`);
@@ -94,26 +106,30 @@ function withBlanks(targets: Tensor, lengths: Tensor, blank: number): Tensor {
 const later = (x: Tensor, by: number, value: number): Tensor => x.pad([0, by], [0, -by], { value });
 
 /** log α of the last frame: of all ways to be at each label there, `[N, 2S + 1]`. */
-function forwardLast(emissions: Tensor, labels: Tensor, inputLengths: Tensor, blank: number): Tensor {
+function forwardLast(emissions: Tensor, labels: Tensor, inputLengths: Tensor | null, blank: number): Tensor {
   const [T, N, L] = emissions.dims(3);
   // A blank between two labels may be left out unless they are equal.
   const maySkip = labels.ne(blank).and(labels.ne(later(labels, Math.min(2, L), blank)));
   // Before the first frame all is at the first blank.
   let alpha = iota([N, L], 1).eq(0).where(0, IMPOSSIBLE).cast(emissions.dtype);
   for (let t = 0; t < T; t++) {
-    const advanced = alpha;
     const next = later(alpha, 1, IMPOSSIBLE);
     const skipped = maySkip.where(later(alpha, Math.min(2, L), IMPOSSIBLE), IMPOSSIBLE);
-    const sum = logSum(logSum(advanced, next), skipped).add(emissions.narrow(0, t, 1).squeeze(0));
-    alpha = inputLengths.gt(t).unsqueeze(1).where(sum, alpha);
+    const sum = logSum(alpha, next, skipped).add(emissions.narrow(0, t, 1).squeeze(0));
+    alpha = inputLengths === null ? sum : inputLengths.gt(t).unsqueeze(1).where(sum, alpha);
   }
   return alpha;
 }
 
-/** log(e^a + e^b); the maximum carries no gradient, because the result does not depend on it. */
-function logSum(a: Tensor, b: Tensor): Tensor {
-  const most = withGrad(false, () => a.maximum(b));
-  return a.sub(most).exp().add(b.sub(most).exp()).log().add(most);
+/** log Σ e^x of some tensors; the maximum carries no gradient, because the result does not depend on it. */
+function logSum(...parts: readonly [Tensor, ...Tensor[]]): Tensor {
+  const most = withGrad(false, () => parts.reduce((m, x) => m.maximum(x)));
+  const down = most.neg();
+  return parts
+    .map((x) => x.add(down).exp())
+    .reduce((sum, e) => sum.add(e))
+    .log()
+    .add(most);
 }
 
 /** Σ over the two places where a target may end: its last label and the blank after it. */
