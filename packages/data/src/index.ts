@@ -23,4 +23,5 @@ export {
 export { RandomStream } from './random';
 export { type SplitOptions, split } from './split';
 export { type TensorColumns, type Tensors, tensorDataset } from './tensor-dataset';
+export * from './text';
 export { type MapOptions, map, subset, type Transform, take } from './views';

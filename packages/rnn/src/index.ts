@@ -12,6 +12,7 @@ export {
   type RecurrentWeights,
   rnn,
 } from './functions';
+export { type GenerateOptions, generate, type LanguageModelStep } from './generate';
 export { type CallOptions, Recurrent, type RecurrentOptions } from './layer';
 export {
   CoupledLSTM,
@@ -27,5 +28,6 @@ export {
   TextbookGRU,
 } from './layers';
 export type { DirectionTrace } from './run';
+export { type RandomNumbers, randomNumbers, type SampleOptions, sampleToken } from './sample';
 export type { Lengths, RunOptions } from './sequence';
 export type { Peephole } from './variant-formulas';
