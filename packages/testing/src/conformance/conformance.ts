@@ -19,6 +19,7 @@ import { movementRows } from './movement-rows';
 import { producerRows } from './producer-rows';
 import { reduceRows } from './reduce-rows';
 import type { Row } from './row';
+import { windowRows } from './window-rows';
 
 export interface ConformanceOptions {
   /** How many random programs to run. Default 150. */
@@ -33,7 +34,8 @@ const families: Readonly<Record<string, readonly Row[]>> = {
   elementwise: elementwiseRows,
   movement: movementRows,
   reductions: reduceRows,
-  'contractions, windows and indexing': producerRows,
+  'matrix products and indexing': producerRows,
+  'convolutions and windows': windowRows,
 };
 
 const gradient: Gradient = (loss, wrt) => grad(loss, wrt, { unused: 'zero' });

@@ -86,6 +86,20 @@ const faultPromises: Promised[] = [
     },
   },
   {
+    name: 'picking one element a row of a computed value refuses an index out of range',
+    check: async (backend) => {
+      const index = tensor([[0], [3]], null, { dtype: 'i32' });
+      const bad = tensor([
+        [1, 2, 3],
+        [4, 5, 6],
+      ])
+        .exp()
+        .gather(1, index);
+      await expectRejection(bad.sum().data(), 'index 3 of 3');
+      await backend.synchronize();
+    },
+  },
+  {
     name: 'scatter refuses indices out of range, also negative ones',
     check: async (backend) => {
       const bad = tensor([0, 0]).scatterAdd(0, tensor([-1], null, { dtype: 'i32' }), tensor([1]));
