@@ -95,7 +95,7 @@ function usersOf(state: Clustering): Users {
     const kind = classOf[node.op];
     const stores = kind !== 'elementwise' && kind !== 'reduce';
     node.sources.forEach((s, k) => {
-      const { base } = state.arrive(s, null);
+      const base = state.base(s);
       if (stores || (node.op === 'gather' && k === 0)) raw[base] = 1;
       of[base]!.push(i);
     });
@@ -103,7 +103,7 @@ function usersOf(state: Clustering): Users {
   for (const { node } of outputs) raw[node] = 1;
   // A run-time start is no use that the views show.
   nodes.forEach((node) => {
-    if (node.op === 'slice' || node.op === 'pad') for (const s of node.sources.slice(1)) raw[state.arrive(s, null).base] = 1;
+    if (node.op === 'slice' || node.op === 'pad') for (const s of node.sources.slice(1)) raw[state.base(s)] = 1;
   });
   return { raw, of };
 }
@@ -156,7 +156,7 @@ function savesStores(state: Clustering, users: Users, index: number, node: Graph
   let added = 0;
   const seen: number[] = [];
   for (const s of node.sources) {
-    const { base } = state.arrive(s, null);
+    const base = state.base(s);
     if (state.clusterOf(base) !== own || users.raw[base] === 1 || seen.includes(base)) continue;
     seen.push(base);
     const crosses = users.of[base]!.some((u) => u !== index && state.clusterOf(u) !== own);

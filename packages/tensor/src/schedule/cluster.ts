@@ -46,6 +46,7 @@ export class Clustering {
   readonly coords: (Coords | null)[];
   /** For a reduction, the dimensions of its source's axes. */
   readonly sourceCoords: (Coords | null)[];
+  private readonly bases: Int32Array;
   readonly maxMembers: number;
   readonly maxInputs: number;
 
@@ -54,6 +55,7 @@ export class Clustering {
     capabilities: Capabilities,
   ) {
     this.began = new Int32Array(graph.nodes.length).fill(-1);
+    this.bases = new Int32Array(graph.nodes.length).fill(-1);
     this.coords = graph.nodes.map(() => null);
     this.sourceCoords = graph.nodes.map(() => null);
     this.maxMembers = Math.min(256, capabilities.maxOperations);
@@ -64,6 +66,17 @@ export class Clustering {
   clusterOf(node: number): number {
     const began = this.began[node]!;
     return began < 0 ? -1 : this.order.find(began);
+  }
+
+  /** The node that a chain of views shows, as far as a barrier. */
+  base(node: number): number {
+    let at = this.bases[node]!;
+    if (at >= 0) return at;
+    at = node;
+    const { nodes } = this.graph;
+    for (let view = nodes[at]!; isMovement(view) && view.op !== 'barrier'; view = nodes[at]!) at = view.sources[0]!;
+    this.bases[node] = at;
+    return at;
   }
 
   /** Follows views to the node that they show, as far as a barrier, with its axes; null where only storage will do. */
@@ -97,8 +110,8 @@ export function cluster(graph: Graph, capabilities: Capabilities): Clustering {
         return;
       case 'elementwise':
       case 'reduce':
-        begin(state, i, node);
-        joinNeeded(state, i);
+        if (!adopt(state, i, node)) begin(state, i, node);
+        joinNeeded(state, i, node);
         return;
       default:
         return;
@@ -170,20 +183,73 @@ function addInput(state: Clustering, inputs: Input[], input: Input): void {
   if (classOf[state.graph.nodes[input.base]!.op] !== 'index') inputs.push(input);
 }
 
+/**
+ * Adds an elementwise node to the latest cluster that it needs, where it reads a value of that cluster as it stands: the
+ * common case, without dimensions of its own. False leaves the general case to `begin` and `joinNeeded`.
+ */
+function adopt(state: Clustering, index: number, node: GraphNode): boolean {
+  if (isReduce(node) || node.op === 'gather' || node.op === 'random') return false;
+  const latest = latestNeeded(state, node, none);
+  if (latest < 0) return false;
+  const target = state.clusters[latest]!;
+  if (!isOpen(state, target) || target.members.length >= state.maxMembers || target.inputs.length + 3 > state.maxInputs) return false;
+  let coords: Coords | null = null;
+  for (const s of node.sources) {
+    const own = state.clusterOf(s) === latest ? state.coords[s]! : null;
+    if (own !== null && (coords === null || countDims(own) > countDims(coords))) coords = own;
+  }
+  if (coords === null) return false;
+  const rows = target.reduced.length > 0 && countDims(state.dims.resolveAll(coords)) < state.dims.resolve(target.dims).length;
+  if (target.reduced.length > 0 && !rows && isNarrow(state.dims, target)) return false;
+  const inputs: Input[] = [];
+  for (const s of node.sources) {
+    const input = state.arrive(s, coords);
+    if (state.clusterOf(input.base) === latest) {
+      if (input.coords === null || !sameCoords(state.dims, input.coords, state.coords[input.base]!)) return false;
+    } else addInput(state, inputs, input);
+    if (isMovement(state.graph.nodes[s]!)) addStarts(state, inputs, s);
+  }
+  for (const input of inputs) {
+    if (state.clusterOf(input.base) === latest) return false;
+  }
+  state.began[index] = latest;
+  state.coords[index] = coords;
+  target.members.push(index);
+  addInputs(state, latest, target.inputs, inputs);
+  return true;
+}
+
+const none: readonly number[] = [];
+
+/** Adds what is not there yet, and the need for its cluster. */
+function addInputs(state: Clustering, cluster: number, list: Input[], added: readonly Input[]): void {
+  for (const input of added) {
+    if (list.some((i) => i.base === input.base && sameCoords(state.dims, i.coords, input.coords))) continue;
+    list.push(input);
+    const from = state.clusterOf(input.base);
+    if (from >= 0) state.order.need(from, cluster);
+  }
+}
+
+/** The latest cluster that a node's sources are in, other than its own and those tried; −1 if there is none. */
+function latestNeeded(state: Clustering, node: GraphNode, tried: readonly number[], own = -1): number {
+  let latest = -1;
+  for (const s of node.sources) {
+    const c = state.clusterOf(state.base(s));
+    if (c < 0 || c === own || tried.includes(c)) continue;
+    if (latest < 0 || state.order.orderOf(c) > state.order.orderOf(latest)) latest = c;
+  }
+  return latest;
+}
+
 /** Joins the cluster of a new node with those that it needs, the latest first. */
-function joinNeeded(state: Clustering, node: number): void {
-  const { order } = state;
-  const tried: number[] = [];
+function joinNeeded(state: Clustering, index: number, node: GraphNode): void {
+  let tried: number[] | null = null;
   for (;;) {
-    const own = state.clusterOf(node);
-    let latest = -1;
-    for (const { base } of state.clusters[own]!.inputs) {
-      const c = state.clusterOf(base);
-      if (c < 0 || c === own || tried.includes(c)) continue;
-      if (latest < 0 || order.orderOf(c) > order.orderOf(latest)) latest = c;
-    }
+    const own = state.clusterOf(index);
+    const latest = latestNeeded(state, node, tried ?? none, own);
     if (latest < 0) return;
-    tried.push(latest);
+    (tried ??= []).push(latest);
     joinWith(state, latest, own);
   }
 }
@@ -363,25 +429,22 @@ function commit(state: Clustering, a: Cluster, b: Cluster, relation: Relation, k
     const partner = dims.partnerOf(d);
     if (partner >= 0) dims.join(partner, d);
   }
-  const inputs: Input[] = [];
-  for (const list of [a.inputs, b.inputs]) {
-    for (const input of list) {
-      if (state.clusterOf(input.base) === kept && input.coords !== null) continue;
-      if (!inputs.some((i) => i.base === input.base && sameCoords(dims, i.coords, input.coords))) inputs.push(input);
-    }
+  // What the first reads stays outside; of what the second reads, the first computes some.
+  const { inputs } = a;
+  for (const input of b.inputs) {
+    if (state.clusterOf(input.base) === kept && input.coords !== null) continue;
+    if (!inputs.some((i) => i.base === input.base && sameCoords(dims, i.coords, input.coords))) inputs.push(input);
   }
   const [more, less] = a.members.length >= b.members.length ? [a.members, b.members] : [b.members, a.members];
   for (const m of less) more.push(m);
-  const producer = Math.max(a.producer, b.producer);
-  state.clusters[kept] = {
-    producer,
-    lead: a.producer >= 0 ? a.lead : b.lead,
-    members: more,
-    dims: dims.resolve(relation.dims),
-    reduced: dims.resolve(relation.reduced),
-    inputs,
-    positions: a.positions ?? b.positions,
-  };
+  const target = state.clusters[kept]!;
+  target.lead = a.producer >= 0 ? a.lead : b.lead;
+  target.producer = Math.max(a.producer, b.producer);
+  target.members = more;
+  target.dims = dims.resolve(relation.dims);
+  target.reduced = dims.resolve(relation.reduced);
+  target.inputs = inputs;
+  target.positions = a.positions ?? b.positions;
 }
 
 export function sameCoords(dims: Dims, a: Coords | null, b: Coords | null): boolean {

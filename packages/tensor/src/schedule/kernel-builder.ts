@@ -121,6 +121,8 @@ export class KernelBuilder implements StartParams {
 
   /** The value of a node at `coords`, under bounds outside which it does not matter. */
   value(node: number, coords: readonly Expr[], ambient: readonly Bound[] = []): Ref {
+    const own = this.computed.get(node);
+    if (own !== undefined && own.coords === coords) return own.ref;
     const at = this.arrive(node, coords);
     const { guards } = at;
     const { dtype } = this.layout.graph.nodes[node]!;

@@ -3,7 +3,7 @@
  * whether an update can write its leaf in place. Rows run in the order in which the largest store lies in memory.
  */
 import type { Expr } from '../index/expression';
-import { linear, sameExpr, variable } from '../index/simplify';
+import { constant, linear, sameExpr, variable } from '../index/simplify';
 import type { Access, Instruction, Kernel, Slot, Step } from '../kernel';
 import { sizeOf } from '../shape';
 import type { Cluster, Clustering } from './cluster';
@@ -97,7 +97,8 @@ function planKernel(state: Clustering, storing: Storing, layout: Layout, slots: 
   const index = new Map<number, number>([...rows, ...reduced].map((d, i) => [d, i]));
   const exprOf = (list: readonly number[]): Expr => {
     const all = dims.resolve(list);
-    if (all.length === 0) return linear([], []);
+    if (all.length === 1) return variable(index.get(all[0]!)!, dims.size(all[0]!));
+    if (all.length === 0) return constant(0);
     let step = 1;
     const factors = all.map(() => 1);
     for (let i = all.length - 1; i >= 0; i--) {
@@ -106,13 +107,20 @@ function planKernel(state: Clustering, storing: Storing, layout: Layout, slots: 
     }
     return linear(all.map((d) => variable(index.get(d)!, dims.size(d))), factors);
   };
+  /** Members of one level mostly share their coordinates. */
+  const known = new Map<Coords, readonly Expr[]>();
   return {
     producer,
     members,
     rows: rows.map((d) => dims.size(d)),
     reduced: reduced.map((d) => dims.size(d)),
     leading,
-    coordsOf: (m) => (state.sourceCoords[m] ?? state.coords[m]!).map(exprOf),
+    coordsOf: (m) => {
+      const coords = state.sourceCoords[m] ?? state.coords[m]!;
+      let exprs = known.get(coords);
+      if (exprs === undefined) known.set(coords, (exprs = coords.map(exprOf)));
+      return exprs;
+    },
     placeOf: (m) => (storing.stored[m] === 1 ? layout.places[m]! : null),
   };
 }
@@ -120,7 +128,13 @@ function planKernel(state: Clustering, storing: Storing, layout: Layout, slots: 
 /** The dimensions that the present members iterate over. */
 function usedDims(state: Clustering, made: Cluster, members: readonly number[]): number[] {
   const used = new Set<number>();
-  for (const m of members) for (const list of state.sourceCoords[m] ?? state.coords[m]!) for (const d of state.dims.resolve(list)) used.add(d);
+  const seen = new Set<Coords>();
+  for (const m of members) {
+    const coords = state.sourceCoords[m] ?? state.coords[m]!;
+    if (seen.has(coords)) continue;
+    seen.add(coords);
+    for (const list of coords) for (const d of state.dims.resolve(list)) used.add(d);
+  }
   return state.dims.resolve(made.dims).filter((d) => used.has(d));
 }
 
@@ -208,7 +222,7 @@ function phasesOf(state: Clustering, members: readonly number[]): { of: Readonly
   for (const m of members) {
     const node = state.graph.nodes[m]!;
     let phase = 0;
-    for (const s of node.sources) phase = Math.max(phase, of.get(state.arrive(s, null).base) ?? 0);
+    for (const s of node.sources) phase = Math.max(phase, of.get(state.base(s)) ?? 0);
     if (state.coords[m]!.some((list) => list.length > 0)) last = Math.max(last, phase);
     of.set(m, isReduce(node) ? phase + 1 : phase);
   }

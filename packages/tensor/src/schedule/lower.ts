@@ -33,7 +33,8 @@ export function lowerKernel(plan: KernelPlan, layout: Layout): Kernel {
   const stores = plan.members.map((member) => lowerMember(builder, plan, member));
   for (const store of stores) store();
   const body = collectUsed(builder.body);
-  const exprs = body.flatMap(exprsOf);
+  const exprs: Expr[] = [];
+  for (const i of body) collectExprs(i, exprs);
   const nest: Nest = { groups: body.length === 0 ? [[], []] : [plan.rows, plan.reduced], exprs };
   const lowered = plan.producer < 0 ? null : lowerProducer(builder, plan.producer, leadSizes(plan, nest));
   const shared = lowered === null || lowered.range <= 1 ? null : withLead(nest, lowered.range);
@@ -48,7 +49,7 @@ export function lowerKernel(plan: KernelPlan, layout: Layout): Kernel {
     producer: lowered?.producer ?? null,
     rows: tidy.groups[0]!,
     reduced: tidy.groups[1]!,
-    body: body.map((i) => withNext(i, next)),
+    body: tidy.exprs === exprs ? body : body.map((i) => withNext(i, next)),
     range: whole,
   });
 }
@@ -134,14 +135,14 @@ function mapBindings(kernel: Kernel, of: (binding: number) => number): Kernel {
   };
 }
 
-/** The index expressions of an instruction, in the order in which `withNext` takes them back. */
-function exprsOf(instruction: Instruction): Expr[] {
-  const exprs: Expr[] = [];
-  if ('access' in instruction) exprs.push(instruction.access.index, ...instruction.access.bounds.map((b) => b.term));
-  else if (instruction.op === 'guard') exprs.push(...instruction.bounds.map((b) => b.term));
+/** Adds the index expressions of an instruction, in the order in which `withNext` takes them back. */
+function collectExprs(instruction: Instruction, exprs: Expr[]): void {
+  if ('access' in instruction) {
+    exprs.push(instruction.access.index);
+    for (const b of instruction.access.bounds) exprs.push(b.term);
+  } else if (instruction.op === 'guard') for (const b of instruction.bounds) exprs.push(b.term);
   else if (instruction.op === 'index') exprs.push(instruction.expr);
   else if (instruction.op === 'random') exprs.push(instruction.index);
-  return exprs;
 }
 
 function withNext(instruction: Instruction, next: () => Expr): Instruction {

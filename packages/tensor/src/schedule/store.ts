@@ -4,7 +4,6 @@
  * barrier protects) and what one cluster computes and another uses. Of the last kind, a value that is at most two cheap
  * operations away from stored ones is computed again instead; never a contraction or a reduction.
  */
-import { sizeOf } from '../shape';
 import type { Clustering } from './cluster';
 import { classOf, type GraphNode, type GraphOp, isMovement } from './graph';
 
@@ -31,23 +30,21 @@ export function chooseStored(state: Clustering): Storing {
   return walkNeeded(state, again);
 }
 
-/** Nodes whose storage an operation reads directly, whatever the clusters are. */
-function rawSources(state: Clustering, node: GraphNode): number[] {
-  const bases: number[] = [];
+/** Whether an operation reads its source `k` from storage, whatever the clusters are. */
+function readsStorage(node: GraphNode, k: number): boolean {
   const kind = classOf[node.op];
-  node.sources.forEach((s, i) => {
-    const isRaw = kind === 'producer' || kind === 'concat' || node.op === 'barrier' || (node.op === 'gather' && i === 0);
-    if (isRaw) bases.push(state.arrive(s, null).base);
-  });
-  return bases;
+  return kind === 'producer' || kind === 'concat' || node.op === 'barrier' || (node.op === 'gather' && k === 0);
 }
 
+const none: readonly number[] = [];
+
 /** Sources of views other than what they show: run-time starts. */
-function startSources(state: Clustering, source: number): number[] {
+function startSources(state: Clustering, source: number): readonly number[] {
   const { nodes } = state.graph;
+  if (!isMovement(nodes[source]!)) return none;
   const bases: number[] = [];
   for (let view = nodes[source]!; isMovement(view) && view.op !== 'barrier'; view = nodes[view.sources[0]!]!) {
-    for (let i = 1; i < view.sources.length; i++) bases.push(state.arrive(view.sources[i]!, null).base);
+    for (let i = 1; i < view.sources.length; i++) bases.push(state.base(view.sources[i]!));
   }
   return bases;
 }
@@ -58,13 +55,13 @@ function findUses(state: Clustering): { crossing: Uint8Array; raw: Uint8Array } 
   const raw = new Uint8Array(nodes.length);
   nodes.forEach((node, i) => {
     if (state.began[i]! < 0) return;
-    for (const base of rawSources(state, node)) raw[base] = 1;
     const own = state.clusterOf(i);
-    for (const s of node.sources) {
-      const { base } = state.arrive(s, null);
+    node.sources.forEach((s, k) => {
+      const base = state.base(s);
+      if (readsStorage(node, k)) raw[base] = 1;
       if (state.clusterOf(base) !== own) crossing[base] = 1;
-      if (isMovement(nodes[s]!)) for (const start of startSources(state, s)) raw[start] = 1;
-    }
+      for (const start of startSources(state, s)) raw[start] = 1;
+    });
   });
   for (const { node } of state.graph.outputs) raw[node] = 1;
   return { crossing, raw };
@@ -82,7 +79,7 @@ function chooseAgain(state: Clustering, crossing: Uint8Array, raw: Uint8Array): 
     if (kind !== 'elementwise' && kind !== 'reduce') return;
     const far = mostOperations + 1;
     let total = cheapOps.has(node.op) ? 1 : far;
-    for (const s of node.sources) total += cost[state.arrive(s, null).base]!;
+    for (const s of node.sources) total += cost[state.base(s)]!;
     cost[i] = Math.min(total, far);
     if (raw[i] === 1 || crossing[i] === 0) {
       if (raw[i] === 1) cost[i] = 0;
@@ -113,15 +110,15 @@ function walkNeeded(state: Clustering, again: Uint8Array): Storing {
     }
     reads[cluster]!.push(base);
     // What stands behind a barrier is read too.
-    for (let b = base; nodes[b]!.op === 'barrier'; ) reads[cluster]!.push((b = state.arrive(nodes[b]!.sources[0]!, null).base));
+    for (let b = base; nodes[b]!.op === 'barrier'; ) reads[cluster]!.push((b = state.base(nodes[b]!.sources[0]!)));
   };
   /** A source used at element or row level in a cluster. */
   const use = (cluster: number, source: number): void => {
     const uses = [source];
     while (uses.length > 0) {
       const s = uses.pop()!;
-      if (isMovement(nodes[s]!)) for (const start of startSources(state, s)) readBy(cluster, start);
-      const { base } = state.arrive(s, null);
+      for (const start of startSources(state, s)) readBy(cluster, start);
+      const base = state.base(s);
       if (classOf[nodes[base]!.op] === 'index') continue;
       if (state.clusterOf(base) === cluster) compute(base);
       else if (again[base] === 1) uses.push(...nodes[base]!.sources);
@@ -137,16 +134,12 @@ function walkNeeded(state: Clustering, again: Uint8Array): Storing {
     const i = pending.pop()!;
     const node = nodes[i]!;
     const cluster = state.clusterOf(i);
-    const raw = classOf[node.op] === 'producer' || classOf[node.op] === 'concat' || node.op === 'barrier';
     node.sources.forEach((s, k) => {
-      if (!raw && !(node.op === 'gather' && k === 0)) return use(cluster, s);
+      if (!readsStorage(node, k)) return use(cluster, s);
       for (const start of startSources(state, s)) readBy(cluster, start);
-      const { base } = state.arrive(s, null);
+      const base = state.base(s);
       if (classOf[nodes[base]!.op] !== 'index') readBy(cluster, base);
     });
   }
   return { stored, live, reads };
 }
-
-/** Whether a node has elements at all. */
-export const isEmpty = (node: GraphNode): boolean => sizeOf(node.shape) === 0;
