@@ -15,11 +15,15 @@ const backends = { reference: async () => referenceBackend(), cpu: () => cpu() }
 describe.each(Object.entries(backends))(
   'values and gradients are those of PyTorch, eager and compiled, on %s',
   (_, backend) => {
-    test.each(tables)('$category', async ({ category, ops, served }) => {
-      setBackend(await backend());
-      const { passed, failed } = await runGolden(readGolden(category), ops, { gradient });
-      expect(failed).toEqual([]);
-      expect(passed.length).toBe(served);
-    }, 300_000);
+    test.each(tables)(
+      '$category',
+      async ({ category, ops, served }) => {
+        setBackend(await backend());
+        const { passed, failed } = await runGolden(readGolden(category), ops, { gradient });
+        expect(failed).toEqual([]);
+        expect(passed.length).toBe(served);
+      },
+      300_000,
+    );
   },
 );
