@@ -2,7 +2,7 @@
  * Batch normalisation. This file decides which statistics a call uses (the batch's while training, the running ones
  * otherwise) and how running statistics move; the function returns new statistics and the layer assigns them.
  */
-import { full, ShapeError, showShape, type Tensor, ValueError, Variable } from '@dl/tensor';
+import { full, ShapeError, showShape, type Tensor, ValueError, Variable, withGrad } from '@dl/tensor';
 import { Module } from '../module';
 import { Parameter } from '../parameter';
 import {
@@ -71,7 +71,8 @@ export function batchNorm(x: Tensor, options: BatchNormFunctionOptions = {}): Ba
     );
   const moments = momentsOf(x, [0, ...range(2, x.rank)]);
   const output = scaledChannels(standardizedBy(x, moments, eps), weight, bias);
-  return { output, ...movedStatistics(moments, count, { runningMean, runningVar, momentum }) };
+  const moved = withGrad(false, () => movedStatistics(moments, count, { runningMean, runningVar, momentum }));
+  return { output, ...moved };
 }
 
 interface Running {

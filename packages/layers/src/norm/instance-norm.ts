@@ -1,5 +1,5 @@
 /** Normalisation of each channel of each sample over its positions alone. */
-import { full, ShapeError, showShape, type Tensor, ValueError, Variable } from '@dl/tensor';
+import { full, ShapeError, showShape, type Tensor, ValueError, Variable, withGrad } from '@dl/tensor';
 import { Module } from '../module';
 import { Parameter } from '../parameter';
 import { type BatchNormFunctionOptions, type BatchNormResult, movedTowards } from './batch-norm';
@@ -43,13 +43,15 @@ export function instanceNorm(x: Tensor, options: InstanceNormFunctionOptions = {
     );
   const moments = momentsOf(x, range(2, x.rank));
   const output = scaledChannels(standardizedBy(x, moments, eps), weight, bias);
-  const overSamples = (t: Tensor): Tensor => perChannel(t.mean(0));
-  const unbiased = moments.variance.mul(count / Math.max(count - 1, 1));
-  return {
-    output,
-    runningMean: runningMean && movedTowards(runningMean, overSamples(moments.mean), momentum),
-    runningVar: runningVar && movedTowards(runningVar, overSamples(unbiased), momentum),
-  };
+  const moved = withGrad(false, () => {
+    const overSamples = (t: Tensor): Tensor => perChannel(t.mean(0));
+    const unbiased = moments.variance.mul(count / Math.max(count - 1, 1));
+    return {
+      runningMean: runningMean && movedTowards(runningMean, overSamples(moments.mean), momentum),
+      runningVar: runningVar && movedTowards(runningVar, overSamples(unbiased), momentum),
+    };
+  });
+  return { output, ...moved };
 }
 
 export interface InstanceNormOptions {

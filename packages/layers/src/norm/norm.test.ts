@@ -1,6 +1,17 @@
 /** Normalisations: by hand, running statistics, second derivatives, edges and messages. Values against PyTorch are in test/. */
 import { checkGradients, grad } from '@dl/autograd';
-import { compile, randn, ShapeError, setBackend, setSeed, type Tensor, tensor, ValueError, zeros } from '@dl/tensor';
+import {
+  compile,
+  profile,
+  randn,
+  ShapeError,
+  setBackend,
+  setSeed,
+  type Tensor,
+  tensor,
+  ValueError,
+  zeros,
+} from '@dl/tensor';
 import { referenceBackend } from '@dl/testing';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -18,6 +29,7 @@ import {
   layerNorm,
   localResponseNorm,
   normalize,
+  Parameter,
   RMSNorm,
   rmsNorm,
   weightNorm,
@@ -122,6 +134,21 @@ describe('batch normalisation', () => {
 });
 
 describe('layer normalisation', () => {
+  test('is one kernel, and its gradients two more', async () => {
+    const [x, weight, bias] = [randn([32, 64]), randn([64]), randn([64])].map((value) => new Parameter(value)) as [
+      Parameter,
+      Parameter,
+      Parameter,
+    ];
+    const step = compile((cotangent: Tensor) => {
+      const y = layerNorm(x, [64], { weight, bias });
+      return [y, ...grad(y, [x, weight, bias], { cotangent })];
+    });
+    const cotangent = randn([32, 64]).realize();
+    step(cotangent);
+    expect((await profile(() => step(cotangent))).kernels.length).toBeLessThanOrEqual(3);
+  });
+
   test('by hand, over one axis and over two', async () => {
     await close(
       layerNorm(
