@@ -2,8 +2,9 @@
 // packages, as a user does.
 import { noGrad } from '@dl/autograd';
 import { cpu } from '@dl/backend-cpu';
-import { crossEntropy } from '@dl/layers';
+import { crossEntropy, embed } from '@dl/layers';
 import { Adam, SGD } from '@dl/optim';
+import { lstm } from '@dl/rnn';
 import { compile, getBackend, ones, setBackend, tensor, Variable } from '@dl/tensor';
 import { check, initial, residentMemory, sizeOf, time, timeDispatch, timeTraining, uniform, whole } from './inputs.mjs';
 
@@ -96,6 +97,16 @@ const mlpStep = () => {
   return training(p, new SGD(p, { lr: 0.01, momentum: 0.9 }), mlp, random([128, 784], 1), labels([128], 2, 10));
 };
 
+function lstmModel([embedding, weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ...head], ids, y) {
+  const weights = { weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0 };
+  const { output } = lstm(embed(ids.transpose(0, 1), embedding), weights); // [T, N, H]
+  return crossEntropy(linear(output, ...head).flatten(0, 1), y.transpose(0, 1).flatten());
+}
+const lstmStep = () => {
+  const p = parametersOf('lstm');
+  return training(p, new Adam(p, { lr: 1e-3 }), lstmModel, labels([32, 64], 1, 65), labels([32, 64], 2, 65));
+};
+
 const layerNorm = (x, g, b) => {
   const c = x.centred(-1);
   return c
@@ -136,6 +147,7 @@ const workloads = {
     ),
   lenet_train: () => timeTraining(lenetStep()),
   mlp_train: () => timeTraining(mlpStep()),
+  lstm_train: () => timeTraining(lstmStep()),
   lenet_rss: () => residentMemory(lenetStep()),
   dispatch: () => {
     const [a, one] = [random([16], 1), random([16], 2)];
