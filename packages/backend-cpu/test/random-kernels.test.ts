@@ -180,12 +180,12 @@ function randomKernel(numbers: readonly number[]): KernelCase {
     const shape = element[ref] ? axes : rows;
     const { dtype } = body[ref]!;
     const index = draws.below(2) === 0 ? rowMajor(shape) : turned(shape);
-    contents.push({ dtype, mode: 'write', data: new Float64Array(shape.reduce((a, b) => a * b, 1)) });
-    const bounds =
+    contents.push({ dtype, mode: 'write', data: new Float64Array(shape.reduce((a: number, b: number) => a * b, 1)) });
+    const bounds: Bound[] =
       shape.length > 0 && draws.below(3) === 0
         ? [{ term: variable(0, shape[0]!), min: draws.below(2), end: shape[0]! - draws.below(2) }]
         : [];
-    push({ op: 'store', dtype, access: access(contents.length - 1, index, bounds), args: [ref] }, false);
+    push({ op: 'store', dtype, access: access(contents.length - 1, index, bounds), args: [ref] } as Instruction, false);
   }
   return { contents, rows, reduced, body };
 }

@@ -91,7 +91,7 @@ describe.each(dtypes)('%s', (dtype) => {
   });
 });
 
-const f32 = (op: string, ...args: number[]): Instruction => ({ op, dtype: 'f32', args }) as Instruction;
+const f32 = (op: string, ...args: number[]): Instruction => ({ op, dtype: 'f32', args }) as unknown as Instruction;
 
 /** Bodies of several phases over [rows, reduced], from binding 0 to binding 1. */
 const bodies: Record<string, (rows: number, columns: number) => Instruction[]> = {

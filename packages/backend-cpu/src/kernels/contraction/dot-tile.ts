@@ -16,7 +16,7 @@ export interface DotTile {
   readonly bColumn: number;
   readonly cRow: number;
   /** The last is contiguous in both operands. */
-  readonly k: readonly WalkAxis[];
+  readonly k: readonly (WalkAxis & { readonly size: number })[];
 }
 
 /** Vectors along k that are written out. */

@@ -38,6 +38,8 @@ export interface Form {
   readonly lhs: Factor;
   readonly rhs: Factor;
   readonly out: number;
+  /** Where these do not hold, the right operand is zero, although it can be read. */
+  readonly zeros: readonly Limit[];
   /** Steps of the first axis for each step of the kernel's range; 0 where it is not split. */
   readonly rangeScale: number;
 }
@@ -85,6 +87,7 @@ export function formOf(contraction: Contraction, kernel: Pick<Kernel, 'range'>):
     lhs: changed(left, renumber),
     rhs: changed(right, renumber),
     out: contraction.out,
+    zeros: [],
     rangeScale: kernel.range > 1 ? 1 : 0,
   };
   return merged(form);
@@ -92,10 +95,10 @@ export function formOf(contraction: Contraction, kernel: Pick<Kernel, 'range'>):
 
 /** Merges whatever axes can be, batch axes only if `batch` says so. */
 export function merged(form: Form, batch = true): Form {
-  let { axes, lhs, rhs, rangeScale } = form;
+  let { axes, lhs, rhs, zeros, rangeScale } = form;
   for (let at = axes.length - 2; at >= 0; at--) {
     const [outer, inner] = [axes[at]!, axes[at + 1]!];
-    const sums = [...sumsOfFactor(lhs), ...sumsOfFactor(rhs)];
+    const sums = [...sumsOfFactor(lhs), ...sumsOfFactor(rhs), ...zeros.map((l) => l.term)];
     if (outer.role !== inner.role || (outer.role === 'batch' && !batch)) continue;
     if (!sums.every((sum) => walksAsOne(sum, at, at + 1, inner.size))) continue;
     const size = outer.size * inner.size;
@@ -106,10 +109,11 @@ export function merged(form: Form, batch = true): Form {
     };
     lhs = changed(lhs, by);
     rhs = changed(rhs, by);
+    zeros = zeros.map((l) => ({ ...l, term: substitute(l.term, by) }));
     axes = [...axes.slice(0, at), { size, role: outer.role }, ...axes.slice(at + 2)];
     if (at === 0) rangeScale *= inner.size;
   }
-  return { ...form, axes, lhs, rhs, rangeScale };
+  return { ...form, axes, lhs, rhs, zeros, rangeScale };
 }
 
 /** The axes of a role, as variables. */

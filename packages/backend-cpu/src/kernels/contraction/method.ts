@@ -6,6 +6,7 @@
 import { byteWidth, type Contraction, type Kernel } from '@dl/tensor';
 import { type GemmSpec, planOf as gemmPlanOf, scratchBytes as gemmScratch, type MicroKernel } from '../gemm/gemm';
 import { type GemmType, LANES } from '../gemm/lanes';
+import type { Limit } from '../linear';
 import { axesOf, type Form, formOf, isEven, merged, sizeOfRole, strideOf } from './form';
 import { needsStage, type Stage, stageOf } from './stage';
 
@@ -74,30 +75,35 @@ function tilesOf(form: Form, micro: MicroKernel): Method | null {
   if (spread === 0 && dot === 0) return null;
   const rows = sizeAt(form, m);
   if (spread >= dot) return { kind: 'spread', tile: spreadShape(rows, columns, micro, count) };
-  return { kind: 'dot', tile: dotShape(rows, columns) };
+  return { kind: 'dot', tile: dotShape(rows, columns, micro) };
 }
 
-/** Cycles of a step of k: two multiply-adds or two loads each, and eight multiply-adds in flight to hide their latency. */
-const stepCycles = (rows: number, vectors: number): number =>
-  Math.max((rows * vectors) / 2, (rows + vectors) / 2, 4) + 0.5;
+/** Cycles of a step of k: two multiply-adds or two loads each, and more than eight of the former to hide their latency. */
+const stepCycles = (rows: number, across: number): number =>
+  Math.max((rows * across) / 2, (rows + across) / 2, 4.6) + 0.5;
+
+/**
+ * Whether sums and operands of a step fit the 15 registers that V8 gives. Engines that move all loads of a block before
+ * the arithmetic (gemm/micro-kernel.ts) hold every operand at once, others one side and an element of the other.
+ */
+function fits(rows: number, across: number, held: number, micro: MicroKernel): boolean {
+  const operands = micro.unroll > 1 ? held + 1 : rows + across;
+  return rows * across + operands <= 15;
+}
 
 /** The tile for which all tiles of a plane of results take the fewest cycles a step of k. */
-function spreadShape(rows: number, columns: number, micro: MicroKernel, lanes: number): TileShape {
-  // Engines that move loads ahead spill sooner (gemm/micro-kernel.ts).
-  const [registers, sums] = micro.unroll > 1 ? [15, 12] : [13, 9];
-  const across = Math.ceil(columns / lanes);
-  let best = { rows: 1, columns: lanes };
+function bestShape(rows: number, across: number, fit: (rows: number, across: number) => boolean): [number, number] {
+  let best: [number, number] = [1, 1];
   let least = Infinity;
   for (let height = 1; height <= Math.min(rows, 8); height++) {
-    for (let vectors = 1; vectors <= Math.min(across, 6); vectors++) {
-      if (height * vectors > sums || height * vectors + vectors + 1 > registers) break;
+    for (let width = 1; width <= Math.min(across, 8) && fit(height, width); width++) {
       let cycles = 0;
       for (const [h, down] of runs(rows, height)) {
-        for (const [v, beside] of runs(across, vectors)) cycles += down * beside * stepCycles(h, v);
+        for (const [w, beside] of runs(across, width)) cycles += down * beside * stepCycles(h, w);
       }
       if (cycles >= least) continue;
       least = cycles;
-      best = { rows: height, columns: vectors * lanes };
+      best = [height, width];
     }
   }
   return best;
@@ -109,9 +115,14 @@ const runs = (size: number, step: number): (readonly [length: number, count: num
   [size % step, size % step > 0 ? 1 : 0],
 ];
 
-function dotShape(rows: number, columns: number): TileShape {
-  const width = columns <= 6 ? columns : ([5, 4, 3].find((w) => columns % w === 0) ?? 4);
-  const height = Math.max(1, Math.min(rows, Math.floor(10 / width)));
+function spreadShape(rows: number, columns: number, micro: MicroKernel, lanes: number): TileShape {
+  const across = Math.ceil(columns / lanes);
+  const [height, vectors] = bestShape(rows, across, (h, v) => fits(h, v, v, micro));
+  return { rows: height, columns: vectors * lanes };
+}
+
+function dotShape(rows: number, columns: number, micro: MicroKernel): TileShape {
+  const [height, width] = bestShape(rows, columns, (h, w) => fits(h, w, Math.min(h, w), micro));
   return { rows: height, columns: width };
 }
 
@@ -120,6 +131,7 @@ function staged(form: Form, dense: boolean): { form: Form; stages: Stage[]; byte
   const stages: Stage[] = [];
   let bytes = 0;
   const factors = { lhs: form.lhs, rhs: form.rhs };
+  let zeros: readonly Limit[] = [];
   for (const side of ['lhs', 'rhs'] as const) {
     if (!dense && !needsStage(form[side])) continue;
     const stage = stageOf(form, form[side], bytes, dense);
@@ -127,10 +139,11 @@ function staged(form: Form, dense: boolean): { form: Form; stages: Stage[]; byte
     stages.push(stage);
     bytes += stage.bytes;
     factors[side] = stage.factor;
+    if (side === 'rhs') zeros = stage.zeros;
   }
   // Copies refer to the batch axes by number.
   const batch = stages.every((s) => s.depth === 0);
-  return { form: merged({ ...form, ...factors }, batch), stages, bytes };
+  return { form: merged({ ...form, ...factors, zeros }, batch), stages, bytes };
 }
 
 /** The way to compute a contraction, or null for plain loops. */

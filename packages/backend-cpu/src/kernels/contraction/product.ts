@@ -5,7 +5,7 @@
 import type { Local, ModuleBuilder } from '../../wasm/assembler';
 import { emitGemm, planOf as gemmPlanOf } from '../gemm/gemm';
 import { LANES } from '../gemm/lanes';
-import { scaled } from '../linear';
+import { factorOf, type Limit, scaled } from '../linear';
 import { emitNest } from '../loop';
 import { mergeAxes } from '../nest';
 import { planOf } from '../plan';
@@ -134,14 +134,71 @@ function gemmCall(frame: Frame, module: ModuleBuilder, { form, method, gemmOffse
   };
 }
 
-/** The k axes as a tile walks them, those contiguous in both operands last. */
-function walkAxes(form: Form): WalkAxis[] {
+/** The k axes as a tile walks them. */
+function walkAxes(form: Form): (WalkAxis & { size: number })[] {
   const bytes = bytesOf(form);
   return axesOf(form, 'k').map((axis) => ({
     size: form.axes[axis]!.size,
     a: strideOf(form.lhs, axis) * bytes,
     b: strideOf(form.rhs, axis) * bytes,
   }));
+}
+
+/** An axis of k with steps that only add zeros, such as kernel rows in the padding. */
+interface Skip {
+  readonly axis: number;
+  readonly limit: Limit;
+}
+
+/** Share of zero steps from which counting them costs less than taking them. */
+const worthSkipping = 0.1;
+
+/** Which share of the steps of an axis is outside a limit. */
+function shareOfZeros(form: Form, { axis, limit }: Skip): number {
+  let bases = [limit.term.constant];
+  form.axes.forEach(({ size }, i) => {
+    const factor = factorOf(limit.term, i);
+    if (i === axis || factor === 0 || bases.length * size > 4096) return;
+    bases = bases.flatMap((base) => Array.from({ length: size }, (_, v) => base + factor * v));
+  });
+  const { size } = form.axes[axis]!;
+  const clamp = (x: number) => Math.min(size, Math.max(0, x));
+  const inside = bases.reduce((sum, base) => sum + Math.max(0, clamp(limit.end - base) - clamp(limit.min - base)), 0);
+  return 1 - inside / (bases.length * size);
+}
+
+/** The axis to skip steps of: one that a limit moves with, together with what is known outside the tile. */
+function skipOf(form: Form, unrolls: boolean): Skip | null {
+  const [m, n, last] = [lastAxis(form, 'm'), lastAxis(form, 'n'), lastAxis(form, 'k')];
+  for (const limit of form.zeros) {
+    const axes = form.axes.map((_, i) => i).filter((i) => (limit.term.mask & (1 << i)) !== 0);
+    const [axis, ...others] = axes.filter((i) => form.axes[i]!.role === 'k');
+    if (axis === undefined || others.length > 0 || axes.includes(m) || axes.includes(n)) continue;
+    if (factorOf(limit.term, axis) !== 1 || (unrolls && axis === last)) continue;
+    if (shareOfZeros(form, { axis, limit }) >= worthSkipping) return { axis, limit };
+  }
+  return null;
+}
+
+/** Sets the counter of the axis to its first step that matters, and counts those that do. */
+function startSkip(frame: Frame, { axis, limit }: Skip, form: Form): { start: Local; count: Local } {
+  const { f } = frame;
+  const [base, start, count] = [f.borrow('i32'), f.borrow('i32'), f.borrow('i32')];
+  const { size } = form.axes[axis]!;
+  const clamp = (bound: number, to: Local) => {
+    f.i32(bound).get(base).op('i32.sub').set(to);
+    f.get(to).i32(0).get(to).i32(0).op('i32.gt_s').select().set(to);
+    f.get(to).i32(size).get(to).i32(size).op('i32.lt_s').select().set(to);
+  };
+  frame.pushSum(without(limit.term, [axis]));
+  f.set(base);
+  clamp(limit.min, start);
+  clamp(limit.end, count);
+  f.get(count).get(start).op('i32.sub').set(count);
+  f.get(count).i32(0).get(count).i32(0).op('i32.gt_s').select().set(count);
+  f.release(base);
+  frame.counters[axis] = start;
+  return { start, count };
 }
 
 /** Unrolled steps of k beyond which code grows without gain. */
@@ -183,21 +240,27 @@ function tileCalls(
             cRow,
             k,
             padded: form.rhs.binding < 0,
+            counted: skip ? kAxes.indexOf(skip.axis) : -1,
             unroll: unrolls && (k.at(-1)?.size ?? 99) <= maxUnroll,
           });
     tiles.set(key, made);
     return made;
   };
-  const zero = axesOf(form, 'k');
+  const kAxes = axesOf(form, 'k');
+  const skip = method.kind === 'spread' ? skipOf(form, unrolls) : null;
+  const zero = kAxes.filter((axis) => axis !== skip?.axis);
   return () => {
+    const steps = skip && startSkip(frame, skip, form);
     forTiles(frame, form, n, method.tile.columns, (columns) => {
       forTiles(frame, form, m, method.tile.rows, (rows) => {
         pushFactor(frame, form, form.lhs, zero);
         pushFactor(frame, form, form.rhs, zero);
         pushOut(frame, form, zero);
+        if (method.kind === 'spread') f.push(steps?.count ?? 0);
         f.call(tileOf(rows, columns));
       });
     });
+    if (steps) f.release(steps.start, steps.count);
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import type { FunctionBuilder, Local, ModuleBuilder } from '../../wasm/assembler';
 import { type Lanes, loadPartial, multiplyAdd, storePartial } from '../gemm/lanes';
-import { type WalkAxis, walk } from './walk';
+import { walk } from './walk';
 
 export interface SpreadTile {
   readonly lanes: Lanes;
@@ -19,13 +19,15 @@ export interface SpreadTile {
   readonly cRow: number;
   /** Elements between columns of the right operand. */
   readonly bColumn: number;
-  readonly k: readonly WalkAxis[];
+  readonly k: readonly { readonly size: number; readonly a: number; readonly b: number }[];
   readonly unroll: boolean;
+  /** Place in `k` of an axis of which each call says how many steps to take, or −1. */
+  readonly counted: number;
 }
 
-const tileSignature = { params: ['i32', 'i32', 'i32'] } as const;
+const tileSignature = { params: ['i32', 'i32', 'i32', 'i32'] } as const;
 
-/** Defines the function (a, b, c) of a tile: byte addresses of the first elements. */
+/** Defines the function (a, b, c, count) of a tile: byte addresses of the first elements, and steps of the counted axis. */
 export function emitSpreadTile(module: ModuleBuilder, tile: SpreadTile): number {
   return module.function(tileSignature, (f) => {
     const [a, b, c] = [f.param(0), f.param(1), f.param(2)];
@@ -35,26 +37,30 @@ export function emitSpreadTile(module: ModuleBuilder, tile: SpreadTile): number 
     const held = f.locals('v128', vectors);
     const spread = f.local('v128');
     const last = tile.unroll ? tile.k.at(-1) : undefined;
-    const steps = (last?.size ?? 1) - 1;
-    const lowA = Math.min(0, (rows - 1) * tile.aRow) + Math.min(0, steps * (last?.a ?? 0));
-    const lowB = Math.min(0, steps * (last?.b ?? 0));
+    const unrolled = (last?.size ?? 1) - 1;
+    const lowA = Math.min(0, (rows - 1) * tile.aRow) + Math.min(0, unrolled * (last?.a ?? 0));
+    const lowB = Math.min(0, unrolled * (last?.b ?? 0));
     if (lowA < 0) f.increment(a, lowA);
     if (lowB < 0) f.increment(b, lowB);
-    walk(f, tile.k, { a, b, unroll: tile.unroll }, (at) => {
-      held.forEach((local, position) => {
-        loadColumns(f, tile, b, { offset: at.b - lowB, position });
-        f.set(local);
-      });
-      sums.forEach((row, r) => {
-        f.get(a)
-          .mem(lanes.loadSplat, at.a - lowA + r * tile.aRow, 2)
-          .set(spread);
-        row.forEach((sum, position) => {
-          f.get(spread).get(held[position]!);
-          multiplyAdd(f, lanes, tile.fused, sum);
+    const k = tile.k.map((axis, i) => (i === tile.counted ? { ...axis, size: f.param(3) } : axis));
+    const steps = () =>
+      walk(f, k, { a, b, unroll: tile.unroll }, (at) => {
+        held.forEach((local, position) => {
+          loadColumns(f, tile, b, { offset: at.b - lowB, position });
+          f.set(local);
+        });
+        sums.forEach((row, r) => {
+          f.get(a)
+            .mem(lanes.loadSplat, at.a - lowA + r * tile.aRow, 2)
+            .set(spread);
+          row.forEach((sum, position) => {
+            f.get(spread).get(held[position]!);
+            multiplyAdd(f, lanes, tile.fused, sum);
+          });
         });
       });
-    });
+    if (tile.counted < 0) steps();
+    else f.get(f.param(3)).if(steps);
     sums.forEach((row, r) => {
       row.forEach((value, position) => {
         const count = Math.min(lanes.count, tile.columns - position * lanes.count);

@@ -35,6 +35,8 @@ export interface Stage {
   readonly depth: number;
   /** What takes the operand's place. */
   readonly factor: Factor;
+  /** Limits of the operand, outside which the copy is zero. */
+  readonly zeros: readonly Limit[];
 }
 
 /** A sum that becomes an axis of the copy in place of its pivot. */
@@ -177,6 +179,7 @@ export function stageOf(form: Form, factor: Factor, offset: number, dense = fals
     bytes,
     depth: usedBatch.length === 0 ? 0 : Math.max(...usedBatch) + 1,
     factor: { binding: -1, index: place, limits: [] },
+    zeros: factor.limits.filter((l) => l.term.terms.every((t) => t.atom.kind === 'var')),
   };
 }
 

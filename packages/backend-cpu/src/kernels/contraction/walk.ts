@@ -6,7 +6,8 @@ import type { FunctionBuilder, Local } from '../../wasm/assembler';
 
 /** One axis of k: its size, and the bytes from one step to the next in both operands. */
 export interface WalkAxis {
-  readonly size: number;
+  /** A local is at least 1. */
+  readonly size: number | Local;
   readonly a: number;
   readonly b: number;
 }
@@ -31,7 +32,8 @@ export function walk(
   const looped = unroll ? axes.slice(0, -1) : axes;
   const written = unroll ? axes.at(-1) : undefined;
   const steps = () => {
-    for (let i = 0; i < (written?.size ?? 1); i++) step({ a: i * (written?.a ?? 0), b: i * (written?.b ?? 0) });
+    const count = typeof written?.size === 'number' ? written.size : 1;
+    for (let i = 0; i < count; i++) step({ a: i * (written?.a ?? 0), b: i * (written?.b ?? 0) });
   };
   const level = (at: number): void => {
     const axis = looped[at];
@@ -41,13 +43,12 @@ export function walk(
     }
     // The loop inside has moved the pointers to its end.
     const next = looped[at + 1];
-    const back = { a: next ? next.a * next.size : 0, b: next ? next.b * next.size : 0 };
     f.scratch('i32', (counter) => {
-      f.i32(axis.size).set(counter);
+      f.push(axis.size).set(counter);
       f.loop((again) => {
         level(at + 1);
-        move(f, a, axis.a - back.a);
-        move(f, b, axis.b - back.b);
+        move(f, a, axis.a, next && { size: next.size, step: next.a });
+        move(f, b, axis.b, next && { size: next.size, step: next.b });
         f.get(counter).i32(1).op('i32.sub').tee(counter).brIf(again);
       });
     });
@@ -55,6 +56,12 @@ export function walk(
   level(0);
 }
 
-function move(f: FunctionBuilder, pointer: Local, by: number): void {
-  if (by !== 0) f.increment(pointer, by);
+/** Steps on, and back over what the loop inside walked. */
+function move(f: FunctionBuilder, pointer: Local, by: number, walked?: { size: number | Local; step: number }): void {
+  const { size = 0, step = 0 } = walked ?? {};
+  if (typeof size === 'number') {
+    if (by !== size * step) f.increment(pointer, by - size * step);
+    return;
+  }
+  f.get(pointer).i32(by).op('i32.add').get(size).i32(step).op('i32.mul').op('i32.sub').set(pointer);
 }
