@@ -78,9 +78,9 @@ function tilesOf(form: Form, micro: MicroKernel): Method | null {
   return { kind: 'dot', tile: dotShape(rows, columns, micro) };
 }
 
-/** Cycles of a step of k: two multiply-adds or two loads each, and more than eight of the former to hide their latency. */
+/** Cycles of a step of k: two multiply-adds or two loads each, and eight of the former to hide their latency. */
 const stepCycles = (rows: number, across: number): number =>
-  Math.max((rows * across) / 2, (rows + across) / 2, 4.6) + 0.5;
+  Math.max((rows * across) / 2, (rows + across) / 2, 4) + 0.3 + 0.04 * (rows + across);
 
 /**
  * Whether sums and operands of a step fit the 15 registers that V8 gives. Engines that move all loads of a block before
