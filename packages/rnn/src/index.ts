@@ -1,5 +1,7 @@
 /** @dl/rnn: recurrent layers, variable lengths, CTC decoding, and sampling from language models. */
 export { type CellOptions, GRUCell, LSTMCell, RNNCell } from './cells';
+export { type CtcBeamOptions, type CtcOptions, ctcBeamSearch, ctcGreedy } from './ctc';
+export type { BeamOptions, Decoded } from './ctc-beam';
 export type { Nonlinearity } from './formulas';
 export {
   gru,
@@ -13,6 +15,7 @@ export {
   rnn,
 } from './functions';
 export { type GenerateOptions, generate, type LanguageModelStep } from './generate';
+export { gradientNorms, type Inspected, type Inspection, inspect } from './inspect';
 export { type CallOptions, Recurrent, type RecurrentOptions } from './layer';
 export {
   CoupledLSTM,

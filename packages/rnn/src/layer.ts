@@ -102,5 +102,5 @@ export abstract class Recurrent extends Module {
   }
 
   /** @internal For `inspect`. */
-  abstract trace(x: Tensor, options?: CallOptions): SequenceResult;
+  abstract trace(x: Tensor, options?: object): SequenceResult;
 }
