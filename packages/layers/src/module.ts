@@ -11,7 +11,7 @@ import { joinKeys, stateKey } from './keys';
 import { Parameter } from './parameter';
 import { type LoadReport, type LoadStateOptions, loadState, type StateDict } from './state-dict';
 import { type Summary, summarise } from './summary';
-import { StateNumbers } from './versions';
+import { type See, StateNumbers } from './versions';
 
 /**
  * What {@link Module.onForward} calls after each `forward`.
@@ -71,13 +71,21 @@ export abstract class Module {
 
   /** The number of the module's present state: mode, hooks, children, own fields, and which variables require gradients. */
   get version(): number {
-    const state: unknown[] = [this.#training, ...this.#hooks];
-    for (const [name, value] of Object.entries(this)) {
-      if (typeof value === 'object') pushRegistered(value, state);
-      else if (typeof value !== 'function') state.push(name, value);
-    }
-    return this.#states.of(state);
+    return this.#states.of(this.#describe);
   }
+
+  readonly #describe = (see: See): void => {
+    see(this.#training);
+    for (const hook of this.#hooks) see(hook);
+    for (const name in this) {
+      const value: unknown = this[name];
+      if (typeof value === 'object') seeRegistered(value, see);
+      else if (typeof value !== 'function') {
+        see(name);
+        see(value);
+      }
+    }
+  };
 
   // Mode.
 
@@ -254,11 +262,13 @@ function walk(key: string, value: unknown, found: [string, Module | Variable][])
 }
 
 /** The same for {@link Module.version}, without names. */
-function pushRegistered(value: unknown, state: unknown[]): void {
-  if (value instanceof Module) state.push(value);
-  else if (value instanceof Variable) state.push(value, value.requiresGrad);
-  else if (value !== null && typeof value === 'object' && isPlain(value)) {
-    for (const part of Object.values(value)) pushRegistered(part, state);
+function seeRegistered(value: unknown, see: See): void {
+  if (value instanceof Module) see(value);
+  else if (value instanceof Variable) {
+    see(value);
+    see(value.requiresGrad);
+  } else if (value !== null && typeof value === 'object' && isPlain(value)) {
+    for (const part of Object.values(value)) seeRegistered(part, see);
   }
 }
 
