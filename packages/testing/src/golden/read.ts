@@ -19,6 +19,7 @@ export const goldenCategories = [
   'norm',
   'losses',
   'rnn',
+  'attention',
   'optim',
   'init',
   'vision',

@@ -1,0 +1,52 @@
+/** @dl/attention: attention functions and layers, positions, Transformers, key/value cache, and generation. */
+export {
+  AdditiveAttention,
+  type AdditiveOptions,
+  type AdditiveWeights,
+  type Attended,
+  additiveAttention,
+  lengthMask,
+} from './additive';
+export { type CachePlace, type CacheShape, DecodingCache, type Heads, KeyValueCache } from './cache';
+export { type Activation, FeedForward, type FeedForwardOptions } from './feed-forward';
+export {
+  type KeySource,
+  MultiheadAttention,
+  type MultiheadCall,
+  type MultiheadOptions,
+  type MultiheadResult,
+} from './multihead';
+export { NadarayaWatson, nadarayaWatson, type RegressionKernel, type RegressionOptions } from './nadaraya-watson';
+export {
+  LearnedPositions,
+  type LearnedPositionsOptions,
+  type PositionOptions,
+  type SinusoidalOptions,
+  SinusoidalPositions,
+  sinusoidal,
+} from './positions';
+export { type RotaryOptions, rotary } from './rotary';
+export {
+  type AttentionOptions,
+  attentionWeights,
+  causalMask,
+  maskedSoftmax,
+  scaledDotProductAttention,
+} from './scaled-dot-product';
+export {
+  type Memory,
+  type StackOptions,
+  Transformer,
+  type TransformerCall,
+  TransformerDecoder,
+  TransformerEncoder,
+  type TransformerOptions,
+} from './transformer';
+export {
+  type DecoderCall,
+  type DecoderResult,
+  type EncoderCall,
+  TransformerDecoderLayer,
+  TransformerEncoderLayer,
+  type TransformerLayerOptions,
+} from './transformer-layers';
