@@ -8,7 +8,7 @@ export { decodeCheckpoint, encodeCheckpoint } from './checkpoint/format';
 export { fit } from './fit';
 export { type InterruptSignal, interruptSignal } from './interrupt';
 export { Accuracy, type AccuracyOptions } from './metrics/accuracy';
-export { ConfusionMatrix } from './metrics/confusion-matrix';
+export { ConfusionMatrix, type ConfusionMatrixOptions } from './metrics/confusion-matrix';
 export { Mean } from './metrics/mean';
 export { Metric, type MetricValue } from './metrics/metric';
 export { type NonFinite, NonFiniteError } from './non-finite';

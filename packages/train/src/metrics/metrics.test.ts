@@ -84,7 +84,13 @@ describe('ConfusionMatrix', () => {
   test('a class out of range is not silent', async () => {
     const confusion = new ConfusionMatrix(2);
     confusion.update(scores(2, 0), indices(7));
-    await expect(confusion.compute()).rejects.toThrow();
+    await expect(confusion.compute()).rejects.toThrow('1 targets were outside the classes 0 to 1.');
+    confusion.reset();
+    confusion.update(scores(2, 0), indices(-100));
+    expect(await confusion.compute()).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
     expect(() => new ConfusionMatrix(2).update(scores(3, 0), indices(0))).toThrow(
       'the output has 3 classes, but the matrix 2.',
     );
