@@ -64,14 +64,19 @@ export interface EvaluateOptions {
    * moves is too ill-conditioned to compare. It is meant for f32, and less by the ratio of the precisions for f64. Default 0.
    */
   readonly noise?: number;
+  /** Which noise. Default 0. */
+  readonly seed?: number;
 }
 
-/** The value with each element moved by up to `noise` of its size; `seed` chooses how. */
+/**
+ * The value with each element moved by up to `noise` of its size; `seed` chooses how. An even seed moves all elements alike, as
+ * the rounding of a long sum does.
+ */
 function shaken(x: Value, noise: number, seed: number): Value {
   if (!isFloat(x.dtype)) return x;
   const scale = x.dtype === 'f64' ? noise * 2 ** -29 : noise;
   const data = x.data.map((v, i) => {
-    const bits = Math.imul((i + 1) * 0x9e3779b1, seed * 2 + 1) >>> 8;
+    const bits = Math.imul((seed % 2 === 0 ? 1 : i + 1) * 0x9e3779b1, seed * 2 + 1) >>> 8;
     return rounded(x.dtype, v * (1 + scale * (bits / 2 ** 23 - 1)));
   });
   return { ...x, data };
@@ -123,7 +128,7 @@ export function evaluateProgram(
   program: Program,
   leaves: readonly ArrayLike<number>[],
   scalars: ArrayLike<number> = [],
-  { noise = 0 }: EvaluateOptions = {},
+  { noise = 0, seed = 0 }: EvaluateOptions = {},
 ): Value[] {
   const values: Value[] = [];
   let leaf = 0;
@@ -140,7 +145,9 @@ export function evaluateProgram(
     };
     const exact = node.sources.map((source) => values[source]!);
     const sources =
-      noise !== 0 && inexact.has(node.op) ? exact.map((x, i) => shaken(x, noise, values.length + i)) : exact;
+      noise !== 0 && inexact.has(node.op)
+        ? exact.map((x, i) => shaken(x, noise, (values.length + i) * 64 + seed))
+        : exact;
     values.push(evaluateOp(node, sources, argument));
   }
   return program.outputs.map((output) => values[output.node]!);
