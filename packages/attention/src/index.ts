@@ -7,8 +7,21 @@ export {
   additiveAttention,
   lengthMask,
 } from './additive';
+export { type BeamOptions, type BeamStep, beamSearch, type Hypothesis } from './beam';
 export { type CachePlace, type CacheShape, DecodingCache, type Heads, KeyValueCache } from './cache';
+export type { ChoiceOptions } from './choose';
+export {
+  CachedDecoding,
+  type CachedModel,
+  type Decoding,
+  type Tokens,
+  type VocabularyOptions,
+  WindowDecoding,
+  type WindowModel,
+  type WindowOptions,
+} from './decoding';
 export { type Activation, FeedForward, type FeedForwardOptions } from './feed-forward';
+export { type GenerateOptions, generate, generateRows } from './generate';
 export {
   type KeySource,
   MultiheadAttention,
