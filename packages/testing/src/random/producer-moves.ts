@@ -45,6 +45,25 @@ const dot: Move = (builder, draws) => {
   if (shape.length <= 5 && work <= 4 * maxSize) builder.add('dot', [a, b], attrs, shape, builder.dtype(a));
 };
 
+/** A weight whose kernels are turned round, as a transposed convolution has it; its channels come through a permutation. */
+function turned(builder: Builder, weight: number): number {
+  const [shape, dtype] = [builder.shape(weight), builder.dtype(weight)];
+  const exchange = [1, 0, ...shape.slice(2).map((_, i) => i + 2)];
+  const other = exchange.map((axis) => shape[axis]!);
+  const there = builder.add('permute', [weight], { axes: exchange }, other, dtype);
+  const back = builder.add('permute', [there], { axes: exchange }, shape, dtype);
+  const starts = shape.map((n, axis) => (axis < 2 ? 0 : n - 1));
+  const attrs = { starts, sizes: shape, steps: shape.map((_, axis) => (axis < 2 ? 1 : -1)) };
+  return builder.addWithArgs(
+    'slice',
+    [back],
+    attrs,
+    shape,
+    dtype,
+    starts.map((start) => builder.argument(start)),
+  );
+}
+
 const convolution: Move = (builder, draws) => {
   const found = numericNodes(builder, 3).filter((i) => builder.shape(i)[1]! > 0);
   if (found.length === 0) return;
@@ -72,7 +91,8 @@ const convolution: Move = (builder, draws) => {
     (node) => node.dtype === builder.dtype(x) && String(node.shape) === String(weightShape),
   );
   const weight = same.length > 0 ? draws.pick(same) : builder.smallLeaf(weightShape, builder.dtype(x), draws.below(50));
-  builder.add('convolution', [x, weight], spec, shape, builder.dtype(x));
+  const kernelView = draws.oneIn(2) ? turned(builder, weight) : weight;
+  builder.add('convolution', [x, kernelView], spec, shape, builder.dtype(x));
 };
 
 const window: Move = (builder, draws) => {
