@@ -15,10 +15,11 @@ export type { Bound, Expr } from './index/expression';
 export type * from './kernel';
 export { type Profile, profile } from './profile';
 export { defaultGenerator, Generator, setSeed } from './random';
+export { memoryPlan, setMemoryPlan } from './run/memory-plan';
 export { type RunOptions, realize } from './run/realize';
 export { getBackend, setBackend } from './run/registry';
 export { currentTrace, dependsOn, forbidInTrace, type Versioned } from './run/trace';
-export { schedule } from './schedule';
+export { type ScheduleOptions, schedule } from './schedule';
 export * from './schedule/program';
 export * from './shape';
 export {

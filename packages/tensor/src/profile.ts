@@ -14,6 +14,8 @@ export interface Profile<T> {
   /** Storages allocated for results, and their bytes. */
   readonly allocations: number;
   readonly allocatedBytes: number;
+  /** The most bytes that the intermediate values of one run took. */
+  readonly arenaBytes: number;
   /** Operations computed again because no earlier run kept them. */
   readonly computedTwice: readonly string[];
   /** Kernels by total time, as text. */
@@ -25,10 +27,12 @@ class Recorder implements Observer {
   runs = 0;
   allocations = 0;
   bytes = 0;
+  arenaBytes = 0;
   readonly twice: string[] = [];
 
-  ran(_schedule: Schedule): void {
+  ran({ arenaBytes }: Schedule): void {
     this.runs++;
+    this.arenaBytes = Math.max(this.arenaBytes, arenaBytes);
   }
   timed(steps: readonly Timing[]): void {
     this.kernels.push(...steps);
@@ -59,6 +63,7 @@ export async function profile<T>(fn: () => T | Promise<T>): Promise<Profile<T>> 
     runs: recorder.runs,
     allocations: recorder.allocations,
     allocatedBytes: recorder.bytes,
+    arenaBytes: recorder.arenaBytes,
     computedTwice: recorder.twice,
     table: () => table(recorder.kernels),
   };

@@ -7,6 +7,7 @@ export { type GoldenTable, goldenTables } from './golden/tables';
 export { type ProgramOptions, programArbitrary } from './random/arbitrary';
 export type { ProgramCase } from './random/builder';
 export { checkProgram, type Scheduler } from './random/run';
+export { type SearchOptions, type SearchResult, searchPrograms, showsNoNaN } from './random/search';
 export { showCase, showProgram } from './random/show';
 export { type ReferenceBackend, type ReferenceOptions, referenceBackend } from './reference/backend';
 export { binaryFunction, bitcastFunction, castFunction, reducers, rounded, unaryFunction } from './scalar/arithmetic';

@@ -6,6 +6,7 @@ import type { Backend, Executable } from '../backend';
 import { BackendError, DTypeError } from '../errors';
 import type { Schedule } from '../kernel';
 import { schedule } from '../schedule';
+import { memoryPlan } from './memory-plan';
 import { sameKey, type Written } from './program';
 
 export interface Prepared {
@@ -48,10 +49,13 @@ class Cache {
   }
 }
 
-const caches = new WeakMap<Backend, Cache>();
+/** One cache a backend, for schedules with the memory plan and without. */
+const planned = new WeakMap<Backend, Cache>();
+const unplanned = new WeakMap<Backend, Cache>();
 
 /** The executable of a program, from the cache or newly scheduled. */
 export function prepared(backend: Backend, written: Written): Prepared {
+  const caches = memoryPlan() ? planned : unplanned;
   let cache = caches.get(backend);
   if (cache === undefined) {
     cache = new Cache();
@@ -67,7 +71,7 @@ export function prepared(backend: Backend, written: Written): Prepared {
 /** Schedules and renders a program, outside the cache. */
 export function prepare(backend: Backend, written: Written): Prepared {
   checkDTypes(backend, written);
-  const made = schedule(written.program, backend.capabilities);
+  const made = schedule(written.program, backend.capabilities, { plan: memoryPlan() });
   for (const step of made.steps) {
     if (step.kind !== 'kernel') continue;
     const answer = backend.supports(step.kernel);

@@ -16,8 +16,17 @@ import { rewrite } from './rewrite';
 import { withoutUnused } from './share';
 import { chooseStored } from './store';
 
+export interface ScheduleOptions {
+  /** Whether intermediate values share bytes of the arena; `setMemoryPlan` says it for all runs. Default true. */
+  readonly plan?: boolean;
+}
+
 /** The steps that compute a program's outputs within a backend's limits. */
-export function schedule(program: Program, capabilities: Capabilities): Schedule {
+export function schedule(
+  program: Program,
+  capabilities: Capabilities,
+  { plan = true }: ScheduleOptions = {},
+): Schedule {
   const rewritten = withoutUnused(rewrite(program));
   const graph = withoutUnused(materialise(rewritten));
   const clustering = cluster(graph, capabilities);
@@ -27,6 +36,6 @@ export function schedule(program: Program, capabilities: Capabilities): Schedule
   const placing = place(clustering, storing);
   const ordering = orderKernels(clustering, storing, placing.updates);
   const { steps, slots } = lowerClusters(clustering, storing, placing, ordering);
-  const arena = planArena(slots, steps);
+  const arena = planArena(slots, steps, plan);
   return { steps, slots: arena.slots, bound: placing.bound, arenaBytes: arena.arenaBytes, scalars: program.scalars };
 }

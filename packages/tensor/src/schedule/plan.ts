@@ -2,7 +2,7 @@
  * Plans the arena: intermediate values whose lifetimes do not meet share bytes. Lifetimes are in steps; a value lives from
  * the step that first writes it to the last that touches it, both included, so that no step writes over what it reads.
  * Within a run steps happen in order, and every intermediate is written before it is read in the same run, so a replay
- * finds nothing of the run before.
+ * finds nothing of the run before. Without sharing, each value has bytes of its own.
  */
 import { byteWidth } from '../dtype';
 import type { Slot, Step } from '../kernel';
@@ -16,7 +16,11 @@ interface Gap {
 const alignment = 64;
 
 /** The slots with offsets in the arena, and how large it is. */
-export function planArena(slots: readonly Slot[], steps: readonly Step[]): { slots: Slot[]; arenaBytes: number } {
+export function planArena(
+  slots: readonly Slot[],
+  steps: readonly Step[],
+  share = true,
+): { slots: Slot[]; arenaBytes: number } {
   const { first, last } = lifetimes(slots, steps);
   const starts: number[][] = steps.map(() => []);
   const ends: number[][] = steps.map(() => []);
@@ -27,10 +31,12 @@ export function planArena(slots: readonly Slot[], steps: readonly Step[]): { slo
   });
   const planned = [...slots];
   const arena = new Arena();
-  const sizeOf = (i: number): number => Math.ceil((slots[i]!.size * byteWidth(slots[i]!.dtype)) / alignment) * alignment;
+  const sizeOf = (i: number): number =>
+    Math.ceil((slots[i]!.size * byteWidth(slots[i]!.dtype)) / alignment) * alignment;
   for (let s = 0; s < steps.length; s++) {
-    for (const i of starts[s]!.sort((a, b) => sizeOf(b) - sizeOf(a) || a - b)) planned[i] = { ...slots[i]!, offset: arena.take(sizeOf(i)) };
-    for (const i of ends[s]!) arena.give(planned[i]!.offset, sizeOf(i));
+    for (const i of starts[s]!.sort((a, b) => sizeOf(b) - sizeOf(a) || a - b))
+      planned[i] = { ...slots[i]!, offset: arena.take(sizeOf(i)) };
+    if (share) for (const i of ends[s]!) arena.give(planned[i]!.offset, sizeOf(i));
   }
   return { slots: planned, arenaBytes: arena.bytes };
 }

@@ -1,5 +1,5 @@
 /** Runs rows of the suite on the backend in use and compares each result with the evaluator. */
-import { type Backend, compile, type DType, Tensor, tensor } from '@dl/tensor';
+import { type Backend, compile, type DType, memoryPlan, setMemoryPlan, Tensor, tensor } from '@dl/tensor';
 import { evaluateNode } from '../evaluate/program';
 import type { Value } from '../evaluate/value';
 import { compareValues, type Tolerance } from '../tolerance';
@@ -66,26 +66,41 @@ const describeCall = (call: Call): string => {
 const toleranceFor = (row: Row, dtype: DType): Tolerance =>
   dtype === 'f64' && row.tolerance?.rtol !== 0 ? {} : (row.tolerance ?? {});
 
+const ways = { eager: checkEager, compiled: checkCompiled } as const;
+
+/** Runs one call eagerly and compiled, with the memory plan and without. */
+async function checkCall(row: Row, call: Call, dtype: DType): Promise<string[]> {
+  const failures: string[] = [];
+  const tolerance = toleranceFor(row, dtype);
+  for (const plan of [true, false]) {
+    setMemoryPlan(plan);
+    for (const [way, check] of Object.entries(ways)) {
+      const where = `${row.name} ${dtype} ${way}${plan ? '' : ' without memory plan'} ${describeCall(call)}`;
+      try {
+        const found = await check(call, dtype, tolerance);
+        if (found) failures.push(`${where}: ${found}`);
+      } catch (error) {
+        failures.push(`${where}: ${(error as Error).message}`);
+      }
+    }
+  }
+  return failures;
+}
+
 /**
- * Runs every call of a row in every dtype that the backend has, eager and compiled.
+ * Runs every call of a row in every dtype that the backend has: eager and compiled, with the memory plan and without.
  *
  * @returns a line for each failure
  */
 export async function checkRow(row: Row, backend: Backend): Promise<string[]> {
   const failures: string[] = [];
-  for (const dtype of row.dtypes.filter((d) => backend.capabilities.dtypes.includes(d))) {
-    const tolerance = toleranceFor(row, dtype);
-    for (const call of row.calls) {
-      for (const check of [checkEager, checkCompiled]) {
-        const where = `${row.name} ${dtype} ${check === checkEager ? 'eager' : 'compiled'} ${describeCall(call)}`;
-        try {
-          const found = await check(call, dtype, tolerance);
-          if (found) failures.push(`${where}: ${found}`);
-        } catch (error) {
-          failures.push(`${where}: ${(error as Error).message}`);
-        }
-      }
+  const planned = memoryPlan();
+  try {
+    for (const dtype of row.dtypes.filter((d) => backend.capabilities.dtypes.includes(d))) {
+      for (const call of row.calls) failures.push(...(await checkCall(row, call, dtype)));
     }
+  } finally {
+    setMemoryPlan(planned);
   }
   return failures;
 }

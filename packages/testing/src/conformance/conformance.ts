@@ -1,17 +1,16 @@
 /**
- * The conformance suite: registers with vitest what every backend has to pass. Operations in every dtype, eager and compiled and
- * replayed, against the evaluator; the reference vectors by the Tensor API; random programs; and the promises of the contract.
+ * The conformance suite: registers with vitest what every backend has to pass. Operations in every dtype, eager, compiled and
+ * replayed three times, with the memory plan and without, against the evaluator; the reference vectors by the Tensor API; random programs; and the promises of the contract.
  */
 import { grad } from '@dl/autograd';
 import { type Backend, schedule, setBackend } from '@dl/tensor';
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { layerTables } from '../golden/layer-tables';
 import { readGolden } from '../golden/read';
 import { type Gradient, runGolden } from '../golden/run';
 import { goldenTables } from '../golden/tables';
-import { programArbitrary } from '../random/arbitrary';
-import { checkProgram } from '../random/run';
+import type { Scheduler } from '../random/run';
+import { searchPrograms, showsNoNaN } from '../random/search';
 import { checkRow } from './check';
 import { promises } from './contract';
 import { elementwiseRows } from './elementwise-rows';
@@ -95,9 +94,13 @@ export function conformance(
   });
 
   describe('random programs', () => {
-    declare('give what their primitives give', async () => {
-      const check = fc.asyncProperty(programArbitrary(), (program) => checkProgram(backend, schedule, program));
-      await fc.assert(check, { numRuns: programs, seed });
-    });
+    for (const plan of [true, false]) {
+      const name = `give what their primitives give${plan ? '' : ', without memory plan'}`;
+      const scheduler: Scheduler = (program, capabilities) => schedule(program, capabilities, { plan });
+      declare(name, async () => {
+        const { failures } = await searchPrograms(backend, { runs: programs, seed, scheduler, filter: showsNoNaN });
+        expectNone(failures);
+      });
+    }
   });
 }
