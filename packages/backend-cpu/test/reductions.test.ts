@@ -170,6 +170,29 @@ describe.each(Object.keys(bodies))('%s', (name) => {
   });
 });
 
+test.each([
+  { rows: [260], reduced: [1100], strides: [1, 260] },
+  { rows: [3, 67], reduced: [512, 3], strides: [67, 1, 603, 201] },
+  { rows: [261], reduced: [1021], strides: [1, 261] },
+])('long columns, in two rounds where they have strips: %j', async ({ rows, reduced, strides }) => {
+  const all = [...rows, ...reduced];
+  const [n, m] = [size(all), size(rows)];
+  const place = rowMajor(rows);
+  const body: Instruction[] = [
+    { op: 'load', dtype: 'f32', access: access(0, strided(all, strides)), fill: 0 },
+    { op: 'load', dtype: 'f32', access: access(1, place), fill: 0 },
+    f32('mul', 0, 1),
+    f32('sum', 2),
+    f32('max_reduce', 0),
+    f32('add', 3, 4),
+    f32('mul', 5, 1),
+    { op: 'store', dtype: 'f32', access: access(2, place), args: [6] },
+    { op: 'store', dtype: 'f32', access: access(3, place), args: [4] },
+  ];
+  const contents = [values('f32', n), values('f32', m), output('f32', m), output('f32', m)];
+  await compareKernel(backends, { contents, rows, reduced, body }, { rtol: 1e-5 });
+});
+
 test('what is normalised in place is read before it is overwritten', async () => {
   for (const [r, c] of [
     [3, 5],

@@ -31,6 +31,8 @@ export interface LimitTrack {
 export interface OpTracks {
   /** Byte address. */
   readonly place?: Track;
+  /** Bytes from there. */
+  readonly offset: number;
   /** Of an index or random instruction. */
   readonly expr?: Track;
   readonly limits: readonly LimitTrack[];
@@ -158,12 +160,12 @@ function withinLimits(site: Site, limits: readonly LimitTrack[], cases: Cases): 
   }
 }
 
-function addressOf(site: Site, track: Track): LaneAddress {
+export function addressOf(site: Site, track: Track, offset: number): LaneAddress {
   const even = track.curved.length === 0;
   return {
     push: (lane) => site.tracker.pushAt(track, site.laneVariable, lane, !even),
     step: even ? track.laneStep : null,
-    offset: 0,
+    offset,
   };
 }
 
@@ -226,19 +228,19 @@ export function emitLoad(site: Site, planned: PlannedOp, tracks: OpTracks): Valu
     const reg = f.borrow('v128');
     const set = () => {
       f.get(site.tracker.at(track));
-      loadSplat(f, dtype);
+      loadSplat(f, dtype, tracks.offset);
       f.set(reg);
     };
     withinLimits(site, tracks.limits, { all: set, none: () => fillRegs(site, dtype, [reg], fill), one: () => {} });
     return { dtype, uniform: true, regs: [reg] };
   }
   const regs = blockRegs(site, dtype);
-  const address = addressOf(site, track);
+  const address = addressOf(site, track, tracks.offset);
   const all = () =>
     eachRegister(site, dtype, (at, first, count) => {
       if (address.step === 0) {
         address.push(0);
-        loadSplat(f, dtype);
+        loadSplat(f, dtype, tracks.offset);
       } else loadLanes(f, dtype, address, first, count);
       f.set(regs[at]!);
     });
@@ -263,13 +265,13 @@ export function emitStore(site: Site, planned: PlannedOp, tracks: OpTracks, valu
     const all = () =>
       storeOne(f, dtype, value.regs[0]!, () => {
         f.get(site.tracker.at(track));
-        return 0;
+        return tracks.offset;
       });
     withinLimits(site, tracks.limits, { all, none, one: none });
     return;
   }
   const regs = site.vectors.spread(value, site.block.length * partsOf(dtype));
-  const address = addressOf(site, track);
+  const address = addressOf(site, track, tracks.offset);
   const lanes = registerLanes(dtype);
   withinLimits(site, tracks.limits, {
     all: () =>

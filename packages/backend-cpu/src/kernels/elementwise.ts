@@ -8,8 +8,10 @@ import * as f32 from '../wasm/math-f32';
 import * as f64 from '../wasm/math-f64';
 import { bits32, bits64, type Vec, type VectorEmitter } from '../wasm/vector';
 import {
+  byPowerOfTwo,
   divInteger,
   divUnsigned,
+  isPowerOfTwo,
   modF32,
   modF64,
   modInteger,
@@ -180,7 +182,7 @@ export function emitUnary(vectors: Vectors, op: UnaryOp, x: Value): Value {
   if (op === 'sin' || op === 'cos') return emitPeriodic(vectors, op, x);
   const row: UnaryRow = unary[op];
   const regs = row[kindOf(x.dtype)]!(vectors.width(x.regs.length), x.regs);
-  return { ...x, regs };
+  return { dtype: x.dtype, uniform: x.uniform, regs };
 }
 
 /** An operation of two operands of one dtype; comparisons give bool. */
@@ -189,6 +191,10 @@ export function emitBinary(vectors: Vectors, op: BinaryOp, x: Value, y: Value): 
   const count = Math.max(x.regs.length, y.regs.length, uniform ? 1 : 0);
   const [a, b] = [vectors.spread(x, count), vectors.spread(y, count)];
   const kind = kindOf(x.dtype);
+  if ((op === 'div' || op === 'mod') && isPowerOfTwo(y.number) && kind !== 'f32' && kind !== 'f64') {
+    const regs = byPowerOfTwo(vectors.width(count), op, { x: a, divisor: y.number, signed: kind === 'i32' });
+    return { dtype: x.dtype, uniform, regs };
+  }
   if (op === 'mod' && kind === 'f32') return { dtype: x.dtype, uniform, regs: modF32(vectors, a, b) };
   if (op === 'mod' && kind === 'f64') return { dtype: x.dtype, uniform, regs: modF64(vectors, a, b) };
   const row: BinaryRow = binary[op];
@@ -272,7 +278,7 @@ function clampByte(vectors: Vectors, x: Value): Value {
   const v = vectors.width(x.regs.length);
   const regs = v.scope(() => v.op('i32x4.min_s', v.op('i32x4.max_s', x.regs, bits32(0)), bits32(255)));
   vectors.release(x);
-  return { ...x, regs };
+  return { dtype: x.dtype, uniform: x.uniform, regs };
 }
 
 /** A value as another dtype. */

@@ -44,6 +44,25 @@ export const modInteger = (v: VectorEmitter, x: Vec, y: Vec): Vec =>
 export const modUnsigned = (v: VectorEmitter, x: Vec, y: Vec): Vec =>
   v.scope(() => unlessZero(v, y, v.op('i32x4.sub', x, v.op('i32x4.mul', quotientVia64(v, x, y, 'u'), y))));
 
+export const isPowerOfTwo = (x: number | undefined): x is number =>
+  x !== undefined && Number.isInteger(Math.log2(x)) && x >= 1 && x < 2 ** 31;
+
+/** Truncating division by a power of two, or the remainder, by shifts. */
+export const byPowerOfTwo = (
+  v: VectorEmitter,
+  op: 'div' | 'mod',
+  { x, divisor, signed }: { x: Vec; divisor: number; signed: boolean },
+): Vec => {
+  if (op === 'mod') return v.op('v128.and', x, bits32(divisor - 1));
+  const bits = Math.log2(divisor);
+  if (!signed) return v.shift('i32x4.shr_u', x, bits);
+  // Negative numbers round towards zero.
+  return v.scope(() => {
+    const bias = v.op('v128.and', v.shift('i32x4.shr_s', x, 31), bits32(divisor - 1));
+    return v.shift('i32x4.shr_s', v.op('i32x4.add', x, bias), bits);
+  });
+};
+
 /** x^y by squaring, for y read as unsigned. */
 export const powUnsigned = (v: VectorEmitter, x: Vec, y: Vec): Vec =>
   v.scope(() => {

@@ -8,6 +8,7 @@ import { emitGather, emitGuard, emitIndex, emitLoad, emitStore, type OpTracks, t
 import { emitBinary, emitBitcast, emitCast, emitUnary, emitWhere, isBinary, isUnary } from './elementwise';
 import { linear } from './linear';
 import type { NestOp } from './nest';
+import { loadPair, type Pairs, pairsOf, storePair } from './pairs';
 import { isReduction, type Loop, type Phase, type Plan, type PlannedOp } from './plan';
 import { emitRandom } from './random';
 import { type Accumulator, accumulate, finishReduction, startReduction } from './reduce';
@@ -45,7 +46,9 @@ class NestEmitter implements Site {
     this.laneVariable = lane ? lane.variable : -1;
     this.#lanesReduced = lane?.reduced ?? false;
     const table = new TrackTable(this.laneVariable);
-    for (const { ref, op } of plan.ops) this.#tracks.set(ref, tracksOf(table, op));
+    // Of accesses at constant distances, the first in memory has the track.
+    const placed = [...plan.ops].sort((a, b) => (a.op.place?.index.constant ?? 0) - (b.op.place?.index.constant ?? 0));
+    for (const { ref, op } of placed) this.#tracks.set(ref, tracksOf(table, op));
     for (const kept of plan.kept.values()) {
       const bytes = Math.max(4, widths[plan.ops[kept.ref]!.op.dtype]);
       this.#keptTracks.set(kept.ref, table.kept(kept, plan.loops, bytes * (this.#lanesReduced ? 1 : 4 * plan.unroll)));
@@ -140,8 +143,14 @@ class NestEmitter implements Site {
   /** Writes operations in order, stores last, so that what is updated in place was read before. */
   #ops(list: readonly PlannedOp[], phase?: Phase): Scope {
     const ops = [...list.filter((o) => !isStore(o)), ...list.filter(isStore)];
+    const loads = this.#pairs(ops, 'load', phase);
+    const stores = this.#pairs(ops, 'store', phase);
+    const paired = new Set([...loads, ...stores].flat());
     for (const o of ops) {
       if (o.op.op === 'nothing' || isReduction(o.op)) continue;
+      const odd = loads.get(o);
+      if (odd) [this.#values[o.ref], this.#values[odd.ref]] = loadPair(this, o, this.#tracks.get(o.ref)!);
+      if (paired.has(o)) continue;
       if (phase?.loads.has(o.ref)) {
         this.#values[o.ref] = this.#loadKept(o);
         continue;
@@ -150,7 +159,16 @@ class NestEmitter implements Site {
       if (value) this.#values[o.ref] = value;
       if (value && phase?.saves.has(o.ref)) this.#saveKept(o, value);
     }
+    for (const [even, odd] of stores) {
+      const [a, b] = [even, odd].map((o) => this.#values[o.op.args[0]!]!) as [Value, Value];
+      storePair(this, this.#tracks.get(even.ref)!, a, b);
+    }
     return { ops };
+  }
+
+  #pairs(ops: readonly PlannedOp[], kind: 'load' | 'store', phase?: Phase): Pairs {
+    const free = ops.filter((o) => !phase?.loads.has(o.ref) && !phase?.saves.has(o.ref));
+    return pairsOf(free, kind, (ref) => this.#tracks.get(ref)!);
   }
 
   #release(scope: Scope): void {
@@ -329,9 +347,16 @@ function tracksOf(table: TrackTable, op: NestOp): OpTracks {
     min,
     end,
   }));
-  const place = op.place && table.of(baseOf(op.place.binding), op.place.index, widths[op.dtype]);
+  const base = op.place && baseOf(op.place.binding);
+  const width = widths[op.dtype];
+  // Where limits keep an access from memory, its address may be below 0, to which nothing can be added.
+  const shared =
+    op.place && base && op.op !== 'gather' && limits.length === 0
+      ? table.address(base, op.place.index, width)
+      : undefined;
+  const place = shared?.track ?? (op.place && base && table.of(base, op.place.index, width));
   const expr = op.expr && table.of({ kind: 'none' }, op.expr);
-  return { ...(place && { place }), ...(expr && { expr }), limits };
+  return { ...(place && { place }), offset: shared?.offset ?? 0, ...(expr && { expr }), limits };
 }
 
 /** In how many steps of the range a part must begin, so that its blocks of lanes are whole. */

@@ -8,6 +8,8 @@
 import { byteWidth, reduceOps } from '@dl/tensor';
 import { factorOf, isCurved, type Linear } from './linear';
 import { type Nest, type NestOp, sumsOf } from './nest';
+import { roundsOf } from './split';
+import { unrolled } from './unroll';
 
 export interface Loop {
   /** The axis, which is the variable of sums. */
@@ -223,13 +225,13 @@ function storePhases(ops: readonly PlannedOp[]): Map<number, number> {
   return result;
 }
 
-function phasesOf(ops: readonly PlannedOp[], lanes: number, count: number): Phases {
+function phasesOf(ops: readonly PlannedOp[], lanes: number, count: number, scratchFrom: number): Phases {
   const stores = storePhases(ops);
   const cost = chainCosts(ops);
   const kept = new Map<number, Kept>();
   const firstPhase = new Map<number, number>();
   const phases: { ops: PlannedOp[]; loads: Set<number>; saves: Set<number>; reductions: PlannedOp[] }[] = [];
-  let scratchBytes = 0;
+  let scratchBytes = scratchFrom;
   const rounds = Math.max(
     0,
     ...ops.filter((o) => isReduction(o.op)).map((o) => o.phase),
@@ -247,7 +249,11 @@ function phasesOf(ops: readonly PlannedOp[], lanes: number, count: number): Phas
       needed.add(ref);
       const first = firstPhase.get(ref);
       const bytes = count * lanes * laneBytes(ops[ref]!.op) + 64;
-      if (first !== undefined && cost[ref]! > 2 && (kept.has(ref) || scratchBytes + bytes <= maxScratch)) {
+      if (
+        first !== undefined &&
+        cost[ref]! > 2 &&
+        (kept.has(ref) || scratchBytes + bytes - scratchFrom <= maxScratch)
+      ) {
         if (!kept.has(ref)) {
           kept.set(ref, { ref, phase: first, offset: scratchBytes });
           scratchBytes += Math.ceil(bytes / 64) * 64;
@@ -293,10 +299,13 @@ function unrollOf(nest: Nest, lane: number, planned: readonly PlannedOp[]): numb
   return Math.max(1, Math.min(4, fit, groups));
 }
 
-/** Plans a nest. */
-export function planOf(nest: Nest): Plan {
+/** Plans a nest, which may use scratch memory from an offset on. */
+export function planOf(nest: Nest, scratchFrom = 0): Plan {
   const { mask, element, phase } = masksOf(nest);
   const lane = chooseLane(nest, element);
+  // Loops over a few elements inside a block of lanes cost more than the elements.
+  const flat = lane >= 0 && !nest.axes[lane]!.reduced ? unrolled(nest, element) : null;
+  if (flat) return planOf(flat, scratchFrom);
   const loops = loopsOf(nest, lane);
   const rowDepth = loops.filter((l) => !l.reduced).length;
   const ops: PlannedOp[] = nest.ops.map((op, ref) => {
@@ -315,7 +324,16 @@ export function planOf(nest: Nest): Plan {
   const count = nest.axes.reduce((n, a) => (a.reduced ? n * a.size : n), 1);
   const lanes = lane >= 0 && !nest.axes[lane]!.reduced ? 4 * unroll : 1;
   const laneLoop = loops.findIndex((l) => l.lane);
-  return { nest, loops, rowDepth, laneLoop, unroll, ops, ...phasesOf(ops, lanes, count) };
+  return { nest, loops, rowDepth, laneLoop, unroll, ops, ...phasesOf(ops, lanes, count, scratchFrom) };
+}
+
+/** The plans of a nest, to run one after another on the same part of the range. */
+export function plansOf(nest: Nest): Plan[] {
+  const { element } = masksOf(nest);
+  const lane = chooseLane(nest, element);
+  const rounds = lane >= 0 && !nest.axes[lane]!.reduced ? roundsOf(nest, lane, element) : null;
+  if (rounds === null) return [planOf(nest)];
+  return [rounds.first, rounds.second].map((round) => planOf(round, rounds.scratchBytes));
 }
 
 /** The part of a sum that is known before the lanes are: everything but curved terms of the lane variable. */

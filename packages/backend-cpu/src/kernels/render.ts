@@ -10,7 +10,7 @@ import { emitProduct, productGrain } from './contraction/product';
 import { isBinary, isUnary, rendersElementwise } from './elementwise';
 import { emitNest, grainOf } from './loop';
 import { nestOf } from './nest';
-import { planOf } from './plan';
+import { plansOf } from './plan';
 import { emitScan } from './scan';
 import { emitScatter, scatterBase } from './scatter';
 import { emitSort, sortScratch } from './sort';
@@ -39,10 +39,20 @@ export interface RenderedKernel {
 
 const sizeOf = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
 
+/** Columns that two rounds (split.ts) need side by side to read memory in order. */
+const columnsAtOnce = 256;
+
 function bodyPart(kernel: Kernel): Part {
-  const plan = planOf(nestOf(kernel));
+  const plans = plansOf(nestOf(kernel));
   const work = sizeOf(kernel.rows) * sizeOf(kernel.reduced) * Math.max(1, kernel.body.length / 4);
-  return { grain: grainOf(plan), scratchBytes: plan.scratchBytes, work, emit: (frame) => emitNest(frame, plan) };
+  return {
+    grain: plans.map(grainOf).reduce(commonMultiple, plans.length > 1 ? Math.min(kernel.range, columnsAtOnce) : 1),
+    scratchBytes: Math.max(...plans.map((plan) => plan.scratchBytes)),
+    work,
+    emit: (frame) => {
+      for (const plan of plans) emitNest(frame, plan);
+    },
+  };
 }
 
 function productPart(kernel: Kernel, { batch, m, n, k }: Contraction, product: Product): Part {

@@ -30,7 +30,7 @@ export class TrackTable {
   constructor(private readonly laneVariable: number) {}
 
   get all(): Iterable<Track> {
-    return this.#known.values();
+    return new Set(this.#known.values());
   }
 
   of(base: TrackBase, sum: Linear, scale = 1): Track {
@@ -51,6 +51,16 @@ export class TrackTable {
     };
     this.#known.set(key, track);
     return track;
+  }
+
+  /** The address of an element: a track, and bytes from there where another access has the same track at an offset. */
+  address(base: TrackBase, sum: Linear, scale: number): { track: Track; offset: number } {
+    const key = `address ${JSON.stringify(base)}${scale}${JSON.stringify(sum.terms)}`;
+    const known = this.#known.get(key);
+    if (known) return { track: known, offset: sum.constant * scale - known.steady.constant };
+    const track = this.of(base, sum, scale);
+    if (track.curved.length === 0) this.#known.set(key, track);
+    return { track, offset: 0 };
   }
 
   /** Where a kept value lies: `factor` bytes for each element of the reduced axes. */

@@ -14,6 +14,8 @@ export interface Value {
   readonly uniform: boolean;
   /** One register if uniform; else one a group, or two for f64. */
   readonly regs: Vec;
+  /** Where it is a constant: which. */
+  readonly number?: number;
 }
 
 export const partsOf = (dtype: DType): number => (dtype === 'f64' ? 2 : 1);
@@ -43,12 +45,16 @@ export class Vectors {
     const { lane, value: bits } = splatOf(dtype, value);
     this.target.constants.splat(this.f, lane, bits);
     this.f.set(local);
-    return { dtype, uniform: true, regs: [local] };
+    return { dtype, uniform: true, regs: [local], number: value };
   }
 
   /** A copy in locals of its own. */
   copy(value: Value, dtype = value.dtype): Value {
-    return { ...value, dtype, regs: this.width(value.regs.length).fill((at) => this.f.get(value.regs[at]!)) };
+    return {
+      uniform: value.uniform,
+      dtype,
+      regs: this.width(value.regs.length).fill((at) => this.f.get(value.regs[at]!)),
+    };
   }
 
   release(value: Value): void {
