@@ -8,6 +8,7 @@ export {
 } from './array-dataset';
 export type { ByteSource } from './bytes';
 export { type Batch, type BatchOf, type Dataset, type Field, fieldSize } from './dataset';
+export { type GenerateDatesOptions, generateDates, type WrittenDate } from './dates';
 export { type GenerateDigitsOptions, generateDigits } from './digits/generate';
 export { type IdxArray, type IdxArrays, type IdxType, parseIdx, readIdx } from './idx';
 export { DataLoader, type DataLoaderOptions, type DataLoaderState, type StopSignal } from './loader';
