@@ -322,6 +322,43 @@ describe.each(dtypes)('scatter of %s', (dtype) => {
     }
   });
 
+  test('rows of updates that share an index, contiguous or not', async () => {
+    for (const { outer, count, inner, limit } of [
+      { outer: [], count: 7, inner: [17], limit: 5 },
+      { outer: [2], count: 3, inner: [2, 4], limit: 6 },
+      { outer: [3], count: 4, inner: [1], limit: 2 },
+    ]) {
+      const sizes = [...outer, count, ...inner];
+      const own = [...outer, limit, ...inner];
+      const indexed = [...outer, count];
+      const n = size(indexed);
+      const shared = access(0, strided(sizes, [...rowMajorStrides(indexed), ...inner.map(() => 0)]));
+      const data = Array.from({ length: n }, (_, i) => (i * 3) % limit);
+      for (const strides of [rowMajorStrides(sizes), [...rowMajorStrides(sizes)].reverse()]) {
+        const span = 1 + sizes.reduce((sum, s, i) => sum + (s - 1) * strides[i]!, 0);
+        const producer: Producer = {
+          kind: 'scatter',
+          dtype,
+          mode: 'add',
+          outer,
+          count,
+          inner,
+          limit,
+          base: null,
+          index: shared,
+          updates: access(1, strided(sizes, strides)),
+          out: 2,
+        };
+        const contents: Content[] = [
+          { dtype: 'i32', mode: 'read', data },
+          values(dtype, span),
+          output(dtype, size(own)),
+        ];
+        await compareKernel(backends, { name: `rows ${sizes} ${strides}`, contents, producer, range: own[0] ?? 1 });
+      }
+    }
+  });
+
   test('into its own base', async () => {
     const own = [3, 4];
     const producer: Producer = {

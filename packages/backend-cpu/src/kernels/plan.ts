@@ -134,6 +134,21 @@ function chooseLane(nest: Nest, element: readonly boolean[]): number {
   return best;
 }
 
+/**
+ * The row axis along which some operand is contiguous whose lanes are far apart, or −1: with that axis inside the loop
+ * over blocks of lanes, the lines of memory that a block touches are used up before the next ones come.
+ */
+function crossedAxis(nest: Nest, lane: number): number {
+  for (const { place } of nest.ops) {
+    if (!place || isCurved(place.index, lane) || Math.abs(factorOf(place.index, lane)) < 16) continue;
+    const axis = nest.axes.findIndex(
+      (a, i) => !a.reduced && i !== lane && a.size >= 8 && factorOf(place.index, i) === 1,
+    );
+    if (axis >= 0) return axis;
+  }
+  return -1;
+}
+
 function loopsOf(nest: Nest, lane: number): Loop[] {
   const loop = (variable: number): Loop => ({
     variable,
@@ -145,7 +160,10 @@ function loopsOf(nest: Nest, lane: number): Loop[] {
   const axes = nest.axes.map((_, i) => i);
   const side = (reduced: boolean): number[] => {
     const own = axes.filter((i) => nest.axes[i]!.reduced === reduced);
-    return own.includes(lane) ? [...own.filter((i) => i !== lane), lane] : own;
+    if (!own.includes(lane)) return own;
+    const inner = reduced ? -1 : crossedAxis(nest, lane);
+    const last = inner < 0 ? [lane] : [lane, inner];
+    return [...own.filter((i) => !last.includes(i)), ...last];
   };
   return [...side(false), ...side(true)].map(loop);
 }
