@@ -8,13 +8,15 @@ import type { Capabilities } from '../backend';
 import { sizeOf } from '../shape';
 import { formOf, mergesImages } from './contraction';
 import { ClusterOrder } from './dag';
-import { type Coords, coordsThrough, Dims } from './dims';
+import { type Coords, coordsThrough, Dims, type PartialCoords, whole } from './dims';
 import { classOf, type Graph, type GraphNode, isMovement, isReduce } from './graph';
 
 /** A value from outside that a cluster reads: at which of its dimensions, or null where only storage will do. */
 export interface Input {
   readonly base: number;
   readonly coords: Coords | null;
+  /** What is known of the axes where not all are; null where an operation reads from storage in any case. */
+  readonly partial: PartialCoords | null;
 }
 
 export interface Cluster {
@@ -28,6 +30,8 @@ export interface Cluster {
   /** Those that are innermost and reduced; a value without them is one a row. */
   reduced: readonly number[];
   inputs: Input[];
+  /** Whether instructions read the producer's result at other elements of the leading index than their own. */
+  mixes: boolean;
   /** The order of `reduced` that an argmax counts positions in; null if there is none. */
   positions: readonly number[] | null;
 }
@@ -81,15 +85,18 @@ export class Clustering {
 
   /** Follows views to the node that they show, as far as a barrier, with its axes; null where only storage will do. */
   arrive(node: number, coords: Coords | null): Input {
+    if (coords === null) return { base: this.base(node), coords: null, partial: null };
     const { nodes } = this.graph;
     let view = nodes[node]!;
+    let partial: PartialCoords = coords;
     while (isMovement(view) && view.op !== 'barrier') {
       node = view.sources[0]!;
       const source = nodes[node]!;
-      coords = coords === null ? null : coordsThrough(this.dims, view, source.shape, coords);
+      partial = coordsThrough(this.dims, view, source.shape, partial);
       view = source;
     }
-    return { base: node, coords };
+    const all = whole(partial);
+    return { base: node, coords: all, partial: all === null ? partial : null };
   }
 }
 
@@ -134,7 +141,7 @@ const storageOnly = (state: Clustering, sources: readonly number[]): Input[] => 
 
 /** What is no kernel but stands for values in storage: a concat, or what a barrier protects. */
 function beginAssembly(state: Clustering, index: number, sources: readonly number[]): void {
-  addCluster(state, index, { producer: index, lead: [], members: [], dims: [], reduced: [], inputs: storageOnly(state, sources), positions: null });
+  addCluster(state, index, { producer: index, lead: [], members: [], dims: [], reduced: [], inputs: storageOnly(state, sources), positions: null, mixes: false });
 }
 
 function beginProducer(state: Clustering, index: number, node: GraphNode): void {
@@ -147,7 +154,7 @@ function beginProducer(state: Clustering, index: number, node: GraphNode): void 
   }
   const lead = order.flatMap((axis) => coords[axis]!);
   state.coords[index] = coords;
-  addCluster(state, index, { producer: index, lead, members: [], dims: lead, reduced: [], inputs, positions: null });
+  addCluster(state, index, { producer: index, lead, members: [], dims: lead, reduced: [], inputs, positions: null, mixes: false });
 }
 
 /** A cluster of one node, with dimensions of its own. */
@@ -168,7 +175,7 @@ function begin(state: Clustering, index: number, node: GraphNode): void {
     addInput(state, inputs, state.arrive(s, stored ? null : coords));
     addStarts(state, inputs, s);
   });
-  addCluster(state, index, { producer: -1, lead: [], members: [index], dims: coords.flat(), reduced, inputs, positions: node.op === 'argmax' ? reduced : null });
+  addCluster(state, index, { producer: -1, lead: [], members: [index], dims: coords.flat(), reduced, inputs, positions: node.op === 'argmax' ? reduced : null, mixes: false });
 }
 
 /** Run-time starts of the views of a source are inputs too. */
@@ -261,10 +268,13 @@ function joinWith(state: Clustering, a: number, b: number): boolean {
   let best: Input | null = null;
   for (const input of to.inputs) {
     if (state.clusterOf(input.base) !== a) continue;
-    if (input.coords === null) return false;
+    if (input.coords === null) {
+      if (!readsRows(clusters[a]!, input)) return false;
+      continue;
+    }
     if (best === null || countDims(input.coords) > countDims(best.coords!)) best = input;
   }
-  if (best === null) return false;
+  if (best === null) return mergeByRows(state, a, b);
   const all = state.dims.resolve(to.dims).length;
   if (countDims(state.dims.resolveAll(best.coords!)) < all && joinByShared(state, a, b, all)) return true;
   return merge(state, a, b, state.coords[best.base]!, best.coords!);
@@ -298,15 +308,64 @@ interface Relation {
 export function merge(state: Clustering, a: number, b: number, aCoords: Coords, bCoords: Coords): boolean {
   const from = state.clusters[a]!;
   const to = state.clusters[b]!;
+  return canTry(state, from, to) && finish(state, a, b, relate(state, from, to, aCoords, bCoords));
+}
+
+function canTry(state: Clustering, from: Cluster, to: Cluster): boolean {
   if (!isOpen(state, from) || !isOpen(state, to) || (from.producer >= 0 && to.producer >= 0)) return false;
-  if (from.members.length + to.members.length > state.maxMembers) return false;
-  const relation = relate(state, from, to, aCoords, bCoords);
+  return from.members.length + to.members.length <= state.maxMembers;
+}
+
+function finish(state: Clustering, a: number, b: number, relation: Relation | null): boolean {
+  const from = state.clusters[a]!;
+  const to = state.clusters[b]!;
   if (relation === null || !keepsLead(state, from, to, relation.reduced) || !keepsPositions(state, from, to)) return false;
   if (!agreesWith(state, a, to) || !fitsBindings(state, a, b)) return false;
+  const mixes = from.mixes || to.mixes || to.inputs.some((i) => i.coords === null && i.base === from.producer);
   const kept = state.order.merge(a, b);
   if (kept < 0) return false;
   commit(state, from, to, relation, kept);
+  state.clusters[kept]!.mixes = mixes;
   return true;
+}
+
+/** Whether an input is a producer's result, seen through views that leave the leading index alone as far as is known. */
+const readsRows = (from: Cluster, input: Input): boolean => input.partial !== null && input.base === from.producer;
+
+/** The leading axis of a producer's result: the first in storage that is longer than 1. */
+function leadAxis(state: Clustering, { producer, lead }: Cluster): number {
+  const first = lead[0];
+  return first === undefined ? -1 : state.coords[producer]!.findIndex((list) => list.includes(first));
+}
+
+/**
+ * Lets instructions over another space follow a producer, if each reads only what was produced at its own leading index: so the
+ * gates of a recurrent cell, which are slices of one product, are computed where the product is.
+ */
+function mergeByRows(state: Clustering, a: number, b: number): boolean {
+  const from = state.clusters[a]!;
+  const to = state.clusters[b]!;
+  if (from.producer < 0 || !canTry(state, from, to)) return false;
+  const axis = leadAxis(state, from);
+  if (axis < 0) return false;
+  const lead = state.coords[from.producer]![axis]!;
+  const { dims } = state;
+  dims.beginMatch();
+  for (const { base, partial } of to.inputs) {
+    if (state.clusterOf(base) !== a) continue;
+    const list = partial?.[axis];
+    const pairs = list == null ? null : dims.align(lead, list);
+    if (pairs === null || !pairUp(dims, pairs)) return false;
+  }
+  to.dims = dims.resolve(to.dims);
+  to.reduced = dims.resolve(to.reduced);
+  if (from.members.length === 0) return finish(state, a, b, { dims: to.dims, reduced: to.reduced });
+  if (from.reduced.length > 0 || to.reduced.length > 0) return false;
+  const pairs = dims.align(from.dims, to.dims);
+  if (pairs === null || !pairUp(dims, pairs)) return false;
+  from.dims = dims.resolve(from.dims);
+  to.dims = dims.resolve(to.dims);
+  return finish(state, a, b, { dims: from.dims, reduced: [] });
 }
 
 /** Pairs the dimensions of the value, and decides what is a row and what is reduced; null if the spaces do not fit. */
@@ -395,18 +454,27 @@ function keepsLead(state: Clustering, a: Cluster, b: Cluster, reduced: readonly 
 /** Whether b reads every value of a at the element at which a computes it. */
 function agreesWith(state: Clustering, a: number, b: Cluster): boolean {
   const { dims } = state;
+  const from = state.clusters[a]!;
   for (const input of b.inputs) {
     if (state.clusterOf(input.base) !== a) continue;
-    if (input.coords === null) return false;
     const made = state.coords[input.base]!;
+    const { coords, partial } = input;
+    if (coords === null && !readsRows(from, input)) return false;
+    const lead = coords === null ? leadAxis(state, from) : -1;
     for (let axis = 0; axis < made.length; axis++) {
-      const x = dims.resolve(made[axis]!);
-      const y = dims.resolve(input.coords[axis]!);
-      if (x.length !== y.length) return false;
-      for (let i = 0; i < x.length; i++) if (dims.partnerOf(y[i]!) !== x[i]) return false;
+      if (coords === null && axis !== lead) continue;
+      const list = (coords ?? partial!)[axis]!;
+      if (list === null || !corresponds(dims, made[axis]!, list)) return false;
     }
   }
   return true;
+}
+
+/** Whether each dimension of one list is the partner of that of the other. */
+function corresponds(dims: Dims, a: readonly number[], b: readonly number[]): boolean {
+  const x = dims.resolve(a);
+  const y = dims.resolve(b);
+  return x.length === y.length && x.every((d, i) => dims.partnerOf(y[i]!) === d);
 }
 
 function fitsBindings(state: Clustering, a: number, b: number): boolean {

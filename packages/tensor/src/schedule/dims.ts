@@ -10,6 +10,9 @@ import type { GraphNode } from './graph';
 /** For each axis the dimensions that it is made of. */
 export type Coords = readonly (readonly number[])[];
 
+/** The same, where null is an axis whose indices no dimensions describe. */
+export type PartialCoords = readonly (readonly number[] | null)[];
+
 export class Dims {
   private readonly sizes: number[] = [];
   private readonly parent: number[] = [];
@@ -112,17 +115,41 @@ export class Dims {
     return x.length === y.length ? [x, y] : null;
   }
 
-  /** The axes of `to` from those of `from`, two shapes of the same elements; null where an axis cuts through a dimension. */
-  regroup(from: Shape, to: Shape, coords: Coords): Coords | null {
+  /**
+   * The axes of `to` from those of `from`, two shapes of the same elements: trailing groups of axes with equal products are
+   * regrouped one by one. Null for the axes of a group that has an unknown axis, or where one cuts through a dimension.
+   */
+  regroup(from: Shape, to: Shape, coords: PartialCoords): PartialCoords {
+    const out = new Array<readonly number[] | null>(to.length);
+    let i = from.length;
+    let j = to.length;
+    while (i > 0 || j > 0) {
+      const [iEnd, jEnd] = [i, j];
+      let p = i > 0 ? from[--i]! : 1;
+      let q = j > 0 ? to[--j]! : 1;
+      while (p !== q) {
+        if (p < q) p *= from[--i]!;
+        else q *= to[--j]!;
+      }
+      if (iEnd - i === 1 && jEnd - j === 1) out[j] = coords[i]!;
+      else this.regroupRun(coords.slice(i, iEnd), to, j, jEnd, out);
+    }
+    return out;
+  }
+
+  private regroupRun(coords: PartialCoords, to: Shape, begin: number, end: number, out: (readonly number[] | null)[]): void {
     const flat: number[] = [];
-    for (const list of coords) for (const d of this.resolve(list)) flat.push(d);
-    const out = new Array<number[]>(to.length);
+    for (let i = begin; i < end; i++) out[i] = null;
+    for (const list of coords) {
+      if (list === null) return;
+      for (const d of this.resolve(list)) flat.push(d);
+    }
+    const lists: number[][] = [];
     let at = flat.length;
-    for (let i = to.length - 1; i >= 0; i--) {
+    for (let i = end - 1; i >= begin; i--) {
       const list: number[] = [];
       let need = to[i]!;
       while (need > 1) {
-        if (at === 0) return null;
         const d = flat[at - 1]!;
         const size = this.sizes[d]!;
         if (need % size === 0) {
@@ -134,11 +161,13 @@ export class Dims {
           flat[at - 1] = outer;
           list.push(outer + 1);
           need = 1;
-        } else return null;
+        } else return;
       }
-      out[i] = list.reverse();
+      lists.push(list.reverse());
     }
-    return from.length >= 0 && at === 0 ? out : null;
+    lists.reverse().forEach((list, k) => {
+      out[begin + k] = list;
+    });
   }
 
   /** Starts a correspondence between dimensions of two clusters. */
@@ -171,15 +200,15 @@ export class Dims {
 }
 
 /**
- * The axes of a view's source from the view's own; null where the view picks, pads or repeats elements other than along
- * whole axes, so that the source must be read from storage.
+ * The axes of a view's source from the view's own. Null for an axis along which the view picks, pads or slides, so that its
+ * elements must be read from storage.
  */
-export function coordsThrough(dims: Dims, node: GraphNode, source: Shape, coords: Coords): Coords | null {
+export function coordsThrough(dims: Dims, node: GraphNode, source: Shape, coords: PartialCoords): PartialCoords {
   switch (node.op) {
     case 'reshape':
       return dims.regroup(node.shape, source, coords);
     case 'permute': {
-      const from = new Array<readonly number[]>(coords.length);
+      const from = new Array<readonly number[] | null>(coords.length);
       node.attrs.axes.forEach((axis, i) => {
         from[axis] = coords[i]!;
       });
@@ -187,7 +216,20 @@ export function coordsThrough(dims: Dims, node: GraphNode, source: Shape, coords
     }
     case 'expand':
       return coords.map((list, i) => (source[i] === 1 ? [] : list));
+    case 'slice': {
+      const { starts, steps } = node.attrs;
+      return coords.map((list, i) => (starts[i] === 0 && steps[i] === 1 && source[i] === node.shape[i] ? list : null));
+    }
+    case 'pad':
+      return coords.map((list, i) => (node.attrs.low[i] === 0 && source[i] === node.shape[i] ? list : null));
+    case 'windows': {
+      const outer = source.length - node.attrs.size.length;
+      return source.map((_, i) => (i < outer ? coords[i]! : null));
+    }
     default:
-      return null;
+      return source.map(() => null);
   }
 }
+
+/** The coords, if every axis is known. */
+export const whole = (coords: PartialCoords): Coords | null => (coords.includes(null) ? null : (coords as Coords));

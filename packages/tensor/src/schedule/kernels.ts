@@ -45,7 +45,8 @@ export function lowerClusters(state: Clustering, storing: Storing, placing: Plac
       for (const u of faulty) standIn[u.from] = u.from;
       kernel = lowerKernel(plan, layout);
     }
-    steps.push({ kind: 'kernel', kernel });
+    // What is where it belongs already needs no kernel.
+    if (kernel.producer !== null || kernel.body.length > 0) steps.push({ kind: 'kernel', kernel });
     for (const { from, to } of faulty) steps.push({ kind: 'copy', from, to });
     for (const { from, to, late } of updates) if (late) last.push({ kind: 'copy', from, to });
   }
@@ -200,13 +201,14 @@ function placeResult(state: Clustering, storing: Storing, layout: Layout, slots:
   const places = layout.places as (Place | null)[];
   const read = new Set(storing.reads[c]!.map((base) => places[base]?.slot));
   const phases = phasesOf(state, members);
-  for (const m of members) {
+  // What is read at other elements must not be overwritten.
+  for (const m of state.clusters[c]!.mixes ? [] : members) {
     const place = places[m];
     if (place == null || storing.stored[m] === 0 || state.graph.nodes[m]!.dtype !== node.dtype) continue;
     if (phases.of.get(m)! < phases.last || isReduce(state.graph.nodes[m]!)) continue;
     const target = state.graph.outputs.find((o) => o.node === m && o.into !== null);
     if (read.has(place.slot) || target !== undefined) continue;
-    const found = placeThrough(state, producer, m, place);
+    const found = placeThrough(state, state.coords[producer]!, m, place);
     if (found === null || !isWhole(state, node, found)) continue;
     places[producer] = found;
     return;

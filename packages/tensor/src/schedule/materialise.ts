@@ -14,9 +14,10 @@ import { GraphBuilder } from './share';
 export function materialise(graph: Graph): Graph {
   const builder = new GraphBuilder();
   const numbers: number[] = [];
+  const made: Made = { copies: new Map(), within: new Set() };
   for (const node of graph.nodes) {
     const sources = node.sources.map((s) => numbers[s]!);
-    numbers.push(builder.addFresh(withSources(node, storedSources(builder, node, sources))));
+    numbers.push(builder.addFresh(withSources(node, storedSources(builder, node, sources, made))));
   }
   const taken = new Set<number>();
   const outputs = graph.outputs.map(({ node, into }): ProgramOutput => {
@@ -40,11 +41,39 @@ function copyOf(builder: GraphBuilder, source: number): number {
   return builder.addFresh({ op: 'copy', sources: [source], attrs: {}, shape, dtype, args: [] });
 }
 
-function storedSources(builder: GraphBuilder, node: GraphNode, sources: readonly number[]): readonly number[] {
+/** What was made for earlier nodes. */
+interface Made {
+  /** For each view or number its copy that operands share. */
+  readonly copies: Map<number, number>;
+  /** Concats that will lie within another. */
+  readonly within: Set<number>;
+}
+
+/**
+ * A piece of a concat. One that is itself a concat lies within the whole; if it already lies within another whole, its
+ * pieces are written here once more, by those who compute them.
+ */
+function pieceOf(builder: GraphBuilder, source: number, { within }: Made): number {
+  const node = builder.nodes[source]!;
+  if (node.op !== 'concat') return copyOf(builder, source);
+  if (!within.has(source)) {
+    within.add(source);
+    return copyOf(builder, source);
+  }
+  const again = node.sources.map((s) => copyOf(builder, builder.nodes[s]!.sources[0]!));
+  return copyOf(builder, builder.addFresh(withSources(node, again)));
+}
+
+function storedSources(builder: GraphBuilder, node: GraphNode, sources: readonly number[], made: Made): readonly number[] {
   const { nodes } = builder;
-  const orCopy = (s: number, fits: boolean): number => (fits ? s : copyOf(builder, s));
+  const orCopy = (s: number, fits: boolean): number => {
+    if (fits) return s;
+    const known = made.copies.get(s) ?? copyOf(builder, s);
+    made.copies.set(s, known);
+    return known;
+  };
   if (sizeOf(node.shape) === 0) return sources;
-  if (node.op === 'concat') return sources.map((s) => copyOf(builder, s));
+  if (node.op === 'concat') return sources.map((s) => pieceOf(builder, s, made));
   if (node.op === 'gather') return [orCopy(sources[0]!, hasEvenAxis(nodes, sources[0]!, node.attrs.axis)), sources[1]!];
   if (node.op === 'scatter') {
     const zeros = isZero(nodes, sources[0]!);

@@ -6,6 +6,7 @@
 import type { Slot } from '../kernel';
 import { sizeOf, stridesOf } from '../shape';
 import type { Clustering } from './cluster';
+import type { Coords } from './dims';
 import { formOf, mergesImages } from './contraction';
 import { classOf, type GraphNode, isMovement } from './graph';
 import type { Place } from './kernel-builder';
@@ -27,7 +28,7 @@ export interface Placing {
   readonly updates: readonly Update[];
 }
 
-export function place(state: Clustering, { stored, live }: Storing): Placing {
+export function place(state: Clustering, { stored, live }: Pick<Storing, 'stored' | 'live'>): Placing {
   const { nodes, outputs } = state.graph;
   const slots: Slot[] = [];
   const places: (Place | null)[] = nodes.map(() => null);
@@ -46,7 +47,7 @@ export function place(state: Clustering, { stored, live }: Storing): Placing {
     places[node] = dense(nodes[node]!, slotFor(node, 'arena'));
     updates.push({ node, leaf: into });
   }
-  placeConcats(state, stored, places, slotFor);
+  placeConcats(state, { stored, live }, places, slotFor);
   placeCopied(state, stored, live, places);
   for (let i = 0; i < nodes.length; i++) {
     if (stored[i] === 0 || places[i] !== null || isMovement(nodes[i]!)) continue;
@@ -74,13 +75,18 @@ export function ownPlace(state: Clustering, node: GraphNode, slot: number): Plac
   return { slot, offset: 0, strides: stridesInOrder(node.shape, formOf(node, lhs!, rhs!, true).order) };
 }
 
-/** A whole before its pieces: one that is itself a piece stands later in the graph. */
-function placeConcats(state: Clustering, stored: Uint8Array, places: (Place | null)[], slotFor: (node: number, kind: Slot['kind']) => number): void {
+/** A whole before its pieces: one that is itself a piece of another stands before it in the graph, and lies within it. */
+function placeConcats(state: Clustering, { stored, live }: Pick<Storing, 'stored' | 'live'>, places: (Place | null)[], slotFor: (node: number, kind: Slot['kind']) => number): void {
   const { nodes } = state.graph;
+  const copies = new Map<number, number[]>();
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i]!;
+    if (node.op === 'copy' && live[i] === 1) {
+      const base = state.base(node.sources[0]!);
+      if (nodes[base]!.op === 'concat') copies.set(base, [...(copies.get(base) ?? []), i]);
+    }
     if (node.op !== 'concat' || stored[i] === 0) continue;
-    const whole = (places[i] ??= dense(node, slotFor(i, 'arena')));
+    const whole = (places[i] ??= placeWithin(state, places, copies.get(i) ?? []) ?? dense(node, slotFor(i, 'arena')));
     const step = whole.strides[node.attrs.axis]!;
     let at = 0;
     for (const s of node.sources) {
@@ -90,21 +96,36 @@ function placeConcats(state: Clustering, stored: Uint8Array, places: (Place | nu
   }
 }
 
+/** The place of a concat that is copied to a known place, or null. */
+function placeWithin(state: Clustering, places: readonly (Place | null)[], copies: readonly number[]): Place | null {
+  for (const c of copies) {
+    const at = places[c];
+    const { coords } = state.arrive(state.graph.nodes[c]!.sources[0]!, state.coords[c]!);
+    const found = at == null || coords === null ? null : placeThrough(state, coords, c, at);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
 /** Lets a stored value lie where a copy of it in the same kernel is written anyway. */
 function placeCopied(state: Clustering, stored: Uint8Array, live: Uint8Array, places: (Place | null)[]): void {
   const { nodes } = state.graph;
   nodes.forEach((node, i) => {
     if (node.op !== 'copy' || live[i] === 0 || places[i] === null) return;
-    const { base, coords } = state.arrive(node.sources[0]!, state.coords[i]!);
-    if (coords === null || stored[base] === 0 || places[base] !== null || state.clusterOf(base) !== state.clusterOf(i)) return;
-    const found = placeThrough(state, base, i, places[i]!);
+    const base = state.base(node.sources[0]!);
+    if (stored[base] === 0 || places[base] !== null || state.clusterOf(base) !== state.clusterOf(i)) return;
+    const found = placeThrough(state, state.coords[base]!, i, places[i]!);
     const isOwn = classOf[nodes[base]!.op] !== 'producer' || (found !== null && isWhole(state, nodes[base]!, found));
     if (found !== null && isOwn) places[base] = found;
   });
 }
 
-/** The place of a value whose copy, under a regrouping of its dimensions, is at `at`. */
-export function placeThrough(state: Clustering, base: number, copy: number, at: Place): Place | null {
+/**
+ * The place of a value whose copy, under a regrouping of its dimensions, is at `at`.
+ *
+ * @param coords - the value's axes in dimensions of the copy's cluster
+ */
+export function placeThrough(state: Clustering, coords: Coords, copy: number, at: Place): Place | null {
   const { dims } = state;
   const strideOf = new Map<number, number>();
   state.coords[copy]!.forEach((list, axis) => {
@@ -116,7 +137,7 @@ export function placeThrough(state: Clustering, base: number, copy: number, at: 
   });
   let count = 0;
   const strides: number[] = [];
-  for (const list of state.coords[base]!) {
+  for (const list of coords) {
     const all = dims.resolve(list);
     count += all.length;
     const last = all.length === 0 ? 0 : strideOf.get(all.at(-1)!);

@@ -16,11 +16,20 @@ const both = { operands: [null, null] } as const;
 /** Whether the row positions equal the index of the row; bool of the shape of the row's tensor. */
 function positionIs(builder: GraphBuilder, index: number, axis: number, shape: Shape): number {
   const position = builder.emit('iota', [], { axis }, shape, 'i32');
-  const wide = builder.emit('expand', [index], { shape }, shape, 'i32');
+  const wide = builder.emit('expand', [checked(builder, index, axis, shape)], { shape }, shape, 'i32');
   return builder.emit('eq', [position, wide], both, shape, 'bool');
 }
 
-/** Σ where(position = index, x, 0), and NaN for an index outside its row; or the gather itself where that is better. */
+/**
+ * The index itself, by a gather from a row that shows it at every place: an index outside the row is the fault that the
+ * gather it stands for would have reported.
+ */
+function checked(builder: GraphBuilder, index: number, axis: number, shape: Shape): number {
+  const row = builder.emit('expand', [index], { shape }, shape, 'i32');
+  return builder.emit('gather', [row, index], { axis }, builder.nodes[index]!.shape, 'i32');
+}
+
+/** Σ where(position = index, x, 0); or the gather itself where that is better. */
 export function emitPickedRows(builder: GraphBuilder, node: GraphNode<'gather'>): number {
   const { nodes } = builder;
   const { axis } = node.attrs;
@@ -33,11 +42,7 @@ export function emitPickedRows(builder: GraphBuilder, node: GraphNode<'gather'>)
   const alone = builder.emit('where', [here, x], { operands: [null, null, 0] }, shape, dtype, [-1]);
   const without = shape.filter((_, i) => i !== axis);
   const sum = builder.emit('sum', [alone], { axes: [axis] }, without, dtype);
-  const picked = builder.emit('reshape', [sum], { shape: node.shape }, node.shape, dtype);
-  const below = builder.emit('lt', [index], { operands: [null, 0] }, node.shape, 'bool', [-1]);
-  const inside = builder.emit('lt', [index], { operands: [null, length] }, node.shape, 'bool', [-1]);
-  const good = builder.emit('where', [inside, picked], { operands: [null, null, Number.NaN] }, node.shape, dtype, [-1]);
-  return builder.emit('where', [below, good], { operands: [null, Number.NaN, null] }, node.shape, dtype, [-1]);
+  return builder.emit('reshape', [sum], { shape: node.shape }, node.shape, dtype);
 }
 
 /** where(position = index, update, base), or base + that; or the scatter itself where rows have several updates. */

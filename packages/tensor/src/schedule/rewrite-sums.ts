@@ -5,7 +5,8 @@
  */
 import { sameShape } from '../shape';
 import { type GraphNode, isMovement, withSources } from './graph';
-import type { ProgramNode } from './program';
+import { isZero } from './materialise';
+import type { Program, ProgramNode } from './program';
 import type { GraphBuilder } from './share';
 
 const both = { operands: [null, null] } as const;
@@ -14,10 +15,22 @@ const both = { operands: [null, null] } as const;
 const worthCopying = 3;
 
 /** Whether a node adds two sources. */
-const isSum = (node: ProgramNode): boolean => node.op === 'add' && node.sources.length === 2;
+export const isSum = (node: ProgramNode): boolean => node.op === 'add' && node.sources.length === 2;
 
-/** 1 for each addition that is a term of one other addition and of nothing else. */
-export function findInnerSums(nodes: readonly ProgramNode[], outputs: readonly { readonly node: number }[]): Uint8Array {
+/** What is known of a program's additions before any is emitted. */
+export interface Sums {
+  readonly nodes: readonly ProgramNode[];
+  readonly uses: Int32Array;
+  /** 1 for each addition that is a term of one other addition and of nothing else. */
+  readonly inner: Uint8Array;
+  /** How often two right sides meet in one sum of two products, as a step of a recurrence does again and again. */
+  readonly pairs: ReadonlyMap<number, number>;
+}
+
+/** How often two right sides must meet for a copy of both, one below the other, to be worth it. */
+const oftenEnough = 4;
+
+export function findSums({ nodes, outputs }: Program): Sums {
   const uses = new Int32Array(nodes.length);
   const user = new Int32Array(nodes.length).fill(-1);
   nodes.forEach((node, i) => {
@@ -27,7 +40,28 @@ export function findInnerSums(nodes: readonly ProgramNode[], outputs: readonly {
     }
   });
   for (const { node } of outputs) uses[node]! += 2;
-  return Uint8Array.from(nodes, (node, i) => (isSum(node) && uses[i] === 1 && isSum(nodes[user[i]!]!) ? 1 : 0));
+  const inner = Uint8Array.from(nodes, (node, i) => (isSum(node) && uses[i] === 1 && isSum(nodes[user[i]!]!) ? 1 : 0));
+  const pairs = new Map<number, number>();
+  nodes.forEach((node, i) => {
+    if (!isSum(node) || inner[i] === 1) return;
+    const key = pairOf(nodes, chainOf(nodes, inner, i).terms);
+    if (key >= 0) pairs.set(key, (pairs.get(key) ?? 0) + 1);
+  });
+  return { nodes, uses, inner, pairs };
+}
+
+/** The right sides of the two products among terms, as one number; −1 if there are not two. */
+function pairOf(nodes: readonly ProgramNode[], terms: readonly number[]): number {
+  const products = terms.filter((t) => nodes[t]!.op === 'dot');
+  if (products.length !== 2) return -1;
+  // Views of one value may be recorded anew in each step.
+  const [a, b] = products.map((t) => rootOf(nodes, nodes[t]!.sources[1]!));
+  return a! * nodes.length + b!;
+}
+
+function rootOf(nodes: readonly ProgramNode[], node: number): number {
+  while (nodes[node]!.op === 'permute' || nodes[node]!.op === 'reshape') node = nodes[node]!.sources[0]!;
+  return node;
 }
 
 /** The program nodes of a chain of additions that are added, in order, and the additions within. */
@@ -51,25 +85,60 @@ function chainOf(nodes: readonly ProgramNode[], inner: Uint8Array, root: number)
 /**
  * Emits a chain of additions.
  *
- * @param numbers - for each program node its number in the builder; set here for the additions within
+ * @param numbers - for each program node its number in the builder; set here
+ * @param sliced - what `findSliced` found
+ * @returns numbers in the builder of the additions that may be sliced
  */
-export function emitSum(builder: GraphBuilder, nodes: readonly ProgramNode[], inner: Uint8Array, root: number, numbers: number[]): void {
-  const { terms, sums } = chainOf(nodes, inner, root);
-  const emitted = terms.map((t) => numbers[t]!);
-  const joined = joinProducts(builder, joinPads(builder, emitted));
+export function emitSum(builder: GraphBuilder, sums: Sums, root: number, numbers: number[], sliced: Uint8Array): readonly number[] {
+  const { nodes, uses, inner, pairs } = sums;
+  const chain = chainOf(nodes, inner, root);
+  const emitted = chain.terms.map((t) => numbers[t]!);
+  const joined = joinTerms(builder, emitted, {
+    alone: new Set(chain.terms.filter((t) => uses[t] === 1).map((t) => numbers[t]!)),
+    often: (pairs.get(pairOf(nodes, chain.terms)) ?? 0) >= oftenEnough,
+  });
   if (joined.length < emitted.length) {
-    numbers[root] = addAll(builder, joined);
-    return;
+    const added = addAll(builder, joined);
+    numbers[root] = added.at(-1)!;
+    return sliced[root] === 1 ? added : [];
   }
-  for (const i of sums) {
+  for (const i of chain.sums) {
     const node = nodes[i]!;
     numbers[i] = builder.add(withSources(node as GraphNode, node.sources.map((s) => numbers[s]!)));
   }
+  return chain.sums.filter((i) => sliced[i] === 1).map((i) => numbers[i]!);
 }
 
-function addAll(builder: GraphBuilder, terms: readonly number[]): number {
+/** What is known of the terms of one sum. */
+interface Terms {
+  /** Those that nothing else uses. */
+  readonly alone: ReadonlySet<number>;
+  /** Whether its two right sides meet in many sums. */
+  readonly often: boolean;
+}
+
+function joinTerms(builder: GraphBuilder, emitted: readonly number[], known: Terms): readonly number[] {
+  const padded = joinPads(builder, emitted);
+  const multiplied = joinProducts(builder, padded, known);
+  return withoutZeros(builder, joinReductions(builder, multiplied, known));
+}
+
+/** Whether a product has an operand of zeros. As a term of a sum it may be one of many that are joined, and counts then. */
+export const isZeroProduct = (nodes: readonly GraphNode[], node: GraphNode): boolean =>
+  node.op === 'dot' && node.sources.some((s) => isZero(nodes, s));
+
+/** Terms that are structurally zero add nothing; one of all zeros stays. */
+function withoutZeros({ nodes }: GraphBuilder, terms: readonly number[]): readonly number[] {
+  const rest = terms.filter((t) => !isZero(nodes, t) && !isZeroProduct(nodes, nodes[t]!));
+  return rest.length === 0 ? terms.slice(0, 1) : rest;
+}
+
+/** The sums of the first term, the first two, and so on. */
+function addAll(builder: GraphBuilder, terms: readonly number[]): number[] {
   const { shape, dtype } = builder.nodes[terms[0]!]!;
-  return terms.reduce((a, b) => builder.emit('add', [a, b], both, shape, dtype));
+  const added = [terms[0]!];
+  for (const t of terms.slice(1)) added.push(builder.emit('add', [added.at(-1)!, t], both, shape, dtype));
+  return added;
 }
 
 /** Where a pad with zeros puts its source, along the only axis that it pads. */
@@ -118,26 +187,78 @@ function joinPads(builder: GraphBuilder, terms: readonly number[]): readonly num
     at = piece.end;
   }
   fillTo(shape[axis]!);
-  const whole = builder.emit('concat', sources, { axis }, shape, dtype);
+  const whole = joinStacked(builder, sources, axis) ?? builder.emit('concat', sources, { axis }, shape, dtype);
   return [whole, ...terms.filter((_, i) => pieces[i] === null || pieces[i]!.axis !== axis)];
 }
 
+/**
+ * The order in which joined terms stand. Those of a recurrence were recorded backwards, so this is the order of time, in which
+ * other uses of the same operands stack them: they can share one storage.
+ */
+const latestFirst = (terms: readonly number[]): readonly number[] => [...terms].sort((a, b) => b - a);
+
 /** Replaces products of one form by one whose first contracted axis is longer. */
-function joinProducts(builder: GraphBuilder, terms: readonly number[]): readonly number[] {
+function joinProducts(builder: GraphBuilder, terms: readonly number[], { alone, often }: Terms): readonly number[] {
   const { nodes } = builder;
   const first = terms.find((t) => nodes[t]!.op === 'dot');
   if (first === undefined) return terms;
   const form = nodes[first] as GraphNode<'dot'>;
   if (form.attrs.lhsContract.length === 0) return terms;
-  const alike = terms.filter((t) => isAlike(nodes, form, nodes[t]!));
+  const alike = latestFirst(terms.filter((t) => alone.has(t) && isAlike(nodes, form, nodes[t]!)));
   if (alike.length < 2) return terms;
   const sides = [0, 1].map((side) => alike.map((t) => nodes[t]!.sources[side]!));
-  const isFree = sides.every((list) => list.every((s) => isComputed(nodes, s)));
-  if (alike.length < worthCopying && !isFree) return terms;
+  if (!isWorthJoining(nodes, alike.length, often ? sides.slice(0, 1) : sides)) return terms;
   const axes = [form.attrs.lhsContract[0]!, form.attrs.rhsContract[0]!];
   const joined = sides.map((list, side) => joinAlong(builder, list, axes[side]!));
   const longer = builder.emit('dot', joined, form.attrs, form.shape, form.dtype);
   return [longer, ...terms.filter((t) => !alike.includes(t))];
+}
+
+/** Whether the sources need not be copied into one storage, or there are many. */
+const isWorthJoining = (nodes: readonly GraphNode[], count: number, sides: readonly (readonly number[])[]): boolean =>
+  count >= worthCopying || sides.every((list) => list.every((s) => isComputed(nodes, s)));
+
+/** Replaces sums over the same axes by one over a longer first axis. */
+function joinReductions(builder: GraphBuilder, terms: readonly number[], { alone }: Terms): readonly number[] {
+  const { nodes } = builder;
+  const first = terms.find((t) => nodes[t]!.op === 'sum');
+  if (first === undefined) return terms;
+  const form = nodes[first] as GraphNode<'sum'>;
+  const { shape } = nodes[form.sources[0]!]!;
+  const isLike = (node: GraphNode): boolean =>
+    node.op === 'sum' && sameShape(node.attrs.axes, form.attrs.axes) && sameShape(nodes[node.sources[0]!]!.shape, shape);
+  const alike = latestFirst(terms.filter((t) => alone.has(t) && isLike(nodes[t]!)));
+  const sources = alike.map((t) => nodes[t]!.sources[0]!);
+  if (alike.length < worthCopying || !sources.every((s) => isComputed(nodes, s))) return terms;
+  const joined = joinAlong(builder, sources, form.attrs.axes[0]!);
+  const longer = builder.emit('sum', [joined], form.attrs, form.shape, form.dtype);
+  return [longer, ...terms.filter((t) => !alike.includes(t))];
+}
+
+/** Pieces of a concat that are products with one right side, as one product of more rows; null if they are not. */
+export function joinStacked(builder: GraphBuilder, sources: readonly number[], axis: number): number | null {
+  const { nodes } = builder;
+  const first = nodes[sources[0]!]!;
+  // A stack is a concat of pieces with a new axis of size 1.
+  const below = first.op === 'reshape' ? nodes[first.sources[0]!]! : first;
+  const isStack = first.op === 'reshape' && first.shape[axis] === 1 && sameShape(below.shape, first.shape.toSpliced(axis, 1));
+  if (first.op === 'reshape' && !isStack) return null;
+  const pieces = isStack ? sources.map((s) => (sameShape(nodes[s]!.shape, first.shape) && nodes[s]!.op === 'reshape' ? nodes[s]!.sources[0]! : -1)) : sources;
+  if (below.op !== 'dot' || pieces.length < worthCopying) return null;
+  const rows = below.attrs.lhsBatch.length;
+  const free = nodes[below.sources[0]!]!.shape.length - rows - below.attrs.lhsContract.length;
+  if (axis < rows || axis >= rows + free) return null;
+  for (const p of pieces) {
+    if (p < 0 || !sameShape(nodes[p]!.shape, below.shape) || !isAlike(nodes, below, nodes[p]!) || nodes[p]!.sources[1] !== below.sources[1]) return null;
+  }
+  const left = nodes[below.sources[0]!]!;
+  const freeAxes = [...left.shape.keys()].filter((a) => !below.attrs.lhsBatch.includes(a) && !below.attrs.lhsContract.includes(a));
+  const joined = joinAlong(builder, pieces.map((p) => nodes[p]!.sources[0]!), freeAxes[axis - rows]!);
+  const shape = below.shape.with(axis, below.shape[axis]! * pieces.length);
+  const product = builder.emit('dot', [joined, below.sources[1]!], below.attrs, shape, below.dtype);
+  if (!isStack) return product;
+  const stacked = first.shape.with(axis, pieces.length);
+  return builder.emit('reshape', [product], { shape: stacked }, stacked, first.dtype);
 }
 
 function isAlike(nodes: readonly GraphNode[], form: GraphNode<'dot'>, node: GraphNode): boolean {

@@ -8,7 +8,8 @@ import { sameShape, type Shape, sizeOf, withoutAxes } from '../shape';
 import { type Graph, type GraphNode, withSources } from './graph';
 import { emitPickedRows, emitPlacedRows } from './rewrite-picks';
 import { emitThinDot } from './rewrite-products';
-import { emitSum, findInnerSums } from './rewrite-sums';
+import { emitSliced, findSliced } from './rewrite-slices';
+import { emitSum, findSums, isSum, isZeroProduct, joinStacked } from './rewrite-sums';
 import { emitDepthwise, emitWindow, isDepthwise, lowestOf } from './rewrite-windows';
 import type { Program } from './program';
 import { GraphBuilder } from './share';
@@ -17,14 +18,24 @@ import { GraphBuilder } from './share';
 export function rewrite(program: Program): Graph {
   const builder = new GraphBuilder();
   const numbers: number[] = [];
-  const inner = findInnerSums(program.nodes, program.outputs);
+  const sums = findSums(program);
+  const sliced = findSliced(program);
+  const slicedNumbers = new Set<number>();
+  const isTerm = new Uint8Array(program.nodes.length);
+  for (const node of program.nodes) if (isSum(node)) for (const s of node.sources) isTerm[s] = 1;
   program.nodes.forEach((node, i) => {
-    if (node.op === 'add' && node.sources.length === 2) {
-      if (inner[i] === 0) emitSum(builder, program.nodes, inner, i, numbers);
+    if (isSum(node)) {
+      if (sums.inner[i] === 1) return;
+      for (const sum of emitSum(builder, sums, i, numbers, sliced)) slicedNumbers.add(sum);
       return;
     }
-    const sources = node.sources.map((s) => numbers[s]!);
-    numbers[i] = emitRewritten(builder, withSources(node as GraphNode, sources));
+    const rewired = withSources(node as GraphNode, node.sources.map((s) => numbers[s]!));
+    if (rewired.op === 'dot' && isTerm[i] === 0 && isZeroProduct(builder.nodes, rewired)) {
+      numbers[i] = constantOf(builder, 0, node.shape, node.dtype);
+      return;
+    }
+    numbers[i] = rewired.op === 'slice' ? emitSliced(builder, rewired, slicedNumbers) : emitRewritten(builder, rewired);
+    if (sliced[i] === 1) slicedNumbers.add(numbers[i]!);
   });
   return {
     nodes: builder.nodes,
@@ -32,6 +43,7 @@ export function rewrite(program: Program): Graph {
   };
 }
 
+/** Emits one node in its cheapest form. */
 function emitRewritten(builder: GraphBuilder, node: GraphNode): number {
   const { nodes } = builder;
   const source = nodes[node.sources[0]!];
@@ -143,7 +155,8 @@ function emitReduce(builder: GraphBuilder, node: GraphNode<'sum' | 'prod' | 'max
 function emitConcat(builder: GraphBuilder, node: GraphNode<'concat'>): number {
   const sources = node.sources.filter((s) => sizeOf(builder.nodes[s]!.shape) > 0);
   if (sources.length === 0) return constantOf(builder, 0, node.shape, node.dtype);
-  return sources.length === 1 ? sources[0]! : builder.add({ ...node, sources });
+  if (sources.length === 1) return sources[0]!;
+  return joinStacked(builder, sources, node.attrs.axis) ?? builder.add({ ...node, sources });
 }
 
 /** Rows fewer than this leave most threads idle; a reduction of more elements than this is worth a second stage. */

@@ -67,7 +67,7 @@ function findUses(state: Clustering): { crossing: Uint8Array; raw: Uint8Array } 
   return { crossing, raw };
 }
 
-/** 1 for each crossing value that is computed again by those who use it. */
+/** 1 for each value that is computed again by other clusters that use it. */
 function chooseAgain(state: Clustering, crossing: Uint8Array, raw: Uint8Array): Uint8Array {
   const { nodes } = state.graph;
   const again = new Uint8Array(nodes.length);
@@ -77,16 +77,15 @@ function chooseAgain(state: Clustering, crossing: Uint8Array, raw: Uint8Array): 
     if (state.began[i]! < 0) return;
     const kind = classOf[node.op];
     if (kind !== 'elementwise' && kind !== 'reduce') return;
+    if (raw[i] === 1) return;
     const far = mostOperations + 1;
     let total = cheapOps.has(node.op) ? 1 : far;
     for (const s of node.sources) total += cost[state.base(s)]!;
-    cost[i] = Math.min(total, far);
-    if (raw[i] === 1 || crossing[i] === 0) {
-      if (raw[i] === 1) cost[i] = 0;
-      return;
-    }
-    if (total <= mostOperations) again[i] = 1;
-    else cost[i] = 0;
+    if (total <= mostOperations) {
+      // One that does not cross may still be needed by one that does.
+      again[i] = 1;
+      cost[i] = total;
+    } else if (crossing[i] === 0) cost[i] = far;
   });
   return again;
 }
