@@ -66,6 +66,8 @@ export type Instruction =
       readonly args: readonly [Ref];
       readonly fill: number;
     }
+  /** args[0]; a value outside 0 ≤ value < limit is reported as a gather's would be. */
+  | { readonly op: 'check'; readonly dtype: 'i32'; readonly limit: number; readonly args: readonly [Ref] }
   /**
    * Row level: over all reduced axes, each element counted (also of an argument at row level). `argmax` gives the i32
    * row-major position within the reduced axes.

@@ -349,6 +349,30 @@ export function emitGather(site: Site, planned: PlannedOp, tracks: OpTracks, ind
   return { dtype, uniform: !planned.lanes, regs };
 }
 
+/** The index itself; a lane outside its range is a fault. */
+export function emitCheck(site: Site, planned: PlannedOp, index: Value): Value {
+  const { f } = site.frame;
+  const { limit } = planned.op.source as Instruction & { op: 'check' };
+  const place = f.borrow('i32');
+  const check = (group: number, lane: number): void => {
+    f.get(index.regs[group]!).lane('i32x4.extract_lane', lane);
+    f.tee(place).i32(limit).op('i32.ge_u');
+    f.if(() => site.frame.fault(place, limit));
+  };
+  if (!planned.lanes || index.uniform) check(0, 0);
+  else
+    site.block.forEach((width, group) => {
+      for (let lane = 0; lane < width; lane++) check(group, lane);
+    });
+  f.release(place);
+  const regs = index.regs.map((from) => {
+    const to = f.borrow('v128');
+    f.get(from).set(to);
+    return to;
+  });
+  return { ...index, regs };
+}
+
 function clearLane(site: Site, dtype: DType, regs: readonly Local[], group: number, lane: number): void {
   const { f } = site.frame;
   const lanes = registerLanes(dtype);

@@ -4,7 +4,7 @@
  */
 import type { BinaryOp, Instruction, UnaryOp } from '@dl/tensor';
 import type { Local } from '../wasm/assembler';
-import { emitGather, emitGuard, emitIndex, emitLoad, emitStore, type OpTracks, type Site } from './access';
+import { emitCheck, emitGather, emitGuard, emitIndex, emitLoad, emitStore, type OpTracks, type Site } from './access';
 import { emitBinary, emitBitcast, emitCast, emitUnary, emitWhere, isBinary, isUnary } from './elementwise';
 import { linear } from './linear';
 import type { NestOp } from './nest';
@@ -224,6 +224,8 @@ class NestEmitter implements Site {
         return null;
       case 'gather':
         return emitGather(this, o, tracks, arg(0));
+      case 'check':
+        return emitCheck(this, o, arg(0));
       case 'guard':
         return emitGuard(this, o, tracks, arg(0));
       case 'index':

@@ -1,7 +1,8 @@
 /**
- * The scheduler's own graph: the program's nodes after sharing and rewriting. Two operations are added to the recorded
- * ones: `copy`, an elementwise identity that says "this value must be written in just this shape", and `windows`, the view
- * whose reduction over its last axes is a window operation. Nodes are in topological order: sources have smaller numbers.
+ * The scheduler's own graph: the program's nodes after sharing and rewriting. Three operations are added to the recorded
+ * ones: `copy`, an elementwise identity that says "this value must be written in just this shape"; `check`, an index that
+ * is refused outside its range; and `windows`, the view whose reduction over its last axes is a window operation. Nodes are
+ * in topological order: sources have smaller numbers.
  */
 import type { DType } from '../dtype';
 import type { MovementOp, Op, OpAttributes, ReduceOp, Window } from '../graph/node';
@@ -12,6 +13,8 @@ import type { ProgramOutput } from './program';
 export interface GraphAttributes extends OpAttributes {
   /** The value itself, elementwise. */
   copy: Readonly<Record<never, never>>;
+  /** The index itself, elementwise; one outside 0 ≤ index < limit is a fault. */
+  check: { readonly limit: number };
   /** [outer…, windows…, size…]: element i of window w, or `value` in the padding. */
   windows: Window & { readonly value: number };
 }
@@ -55,7 +58,7 @@ export type OpClass =
   /** Pieces that are written into one storage by those who compute them. */
   | 'concat';
 
-const elementwise = [...unaryOps, ...binaryOps, 'cast', 'bitcast', 'where', 'copy', 'random', 'gather'] as const;
+const elementwise = [...unaryOps, ...binaryOps, 'cast', 'bitcast', 'where', 'copy', 'check', 'random', 'gather'] as const;
 
 function classes(): Readonly<Record<GraphOp, OpClass>> {
   const table: Partial<Record<GraphOp, OpClass>> = { data: 'data', constant: 'index', iota: 'index', concat: 'concat' };

@@ -177,6 +177,8 @@ export class KernelBuilder implements StartParams {
         return this.random(node, coords);
       case 'copy':
         return this.value(node.sources[0]!, coords, bounds);
+      case 'check':
+        return this.push({ op: 'check', dtype: 'i32', limit: node.attrs.limit, args: [this.value(node.sources[0]!, coords, bounds)] });
       case 'gather':
         return this.gather(node, coords, bounds);
       default:

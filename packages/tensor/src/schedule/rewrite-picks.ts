@@ -13,20 +13,12 @@ const longestRow = 4096;
 
 const both = { operands: [null, null] } as const;
 
-/** Whether the row positions equal the index of the row; bool of the shape of the row's tensor. */
+/** Whether the row positions equal the index of the row, which is checked; bool of the shape of the row's tensor. */
 function positionIs(builder: GraphBuilder, index: number, axis: number, shape: Shape): number {
   const position = builder.emit('iota', [], { axis }, shape, 'i32');
-  const wide = builder.emit('expand', [checked(builder, index, axis, shape)], { shape }, shape, 'i32');
+  const inside = builder.emit('check', [index], { limit: shape[axis]! }, builder.nodes[index]!.shape, 'i32');
+  const wide = builder.emit('expand', [inside], { shape }, shape, 'i32');
   return builder.emit('eq', [position, wide], both, shape, 'bool');
-}
-
-/**
- * The index itself, by a gather from a row that shows it at every place: an index outside the row is the fault that the
- * gather it stands for would have reported.
- */
-function checked(builder: GraphBuilder, index: number, axis: number, shape: Shape): number {
-  const row = builder.emit('expand', [index], { shape }, shape, 'i32');
-  return builder.emit('gather', [row, index], { axis }, builder.nodes[index]!.shape, 'i32');
 }
 
 /** Σ where(position = index, x, 0); or the gather itself where that is better. */

@@ -72,6 +72,15 @@ function gatherCell(context: Context, instruction: Instruction & { op: 'gather' 
   };
 }
 
+function checkCell(context: Context, { limit, args }: Instruction & { op: 'check' }): Cell {
+  const value = argument(context, args[0]);
+  return (frame) => {
+    const at = value(frame);
+    if (!(at >= 0 && at < limit)) frame.fault(`index ${at} is outside 0 to ${limit - 1}`);
+    return at;
+  };
+}
+
 function storeCell(context: Context, { access, args }: Instruction & { op: 'store' }): Cell {
   const holds = boundsFunction(access.bounds);
   const index = indexFunction(access.index);
@@ -139,6 +148,8 @@ function cellOf(context: Context, instruction: Instruction): Cell {
       return gatherCell(context, instruction);
     case 'guard':
       return guardCell(context, instruction);
+    case 'check':
+      return checkCell(context, instruction);
     case 'random':
       return randomCell(instruction);
     case 'constant':
