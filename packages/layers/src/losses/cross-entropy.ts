@@ -1,6 +1,6 @@
 /**
  * Cross entropy of classes. Everything stays a row at a time (row maximum, Σ exp, the target's entry by one `gather` of one
- * element a row), so that forward and gradient are a few row kernels; an index outside the classes is the gather's to refuse (NaN, or a fault at the read).
+ * element a row), so that forward and gradient are a few row kernels; an index outside the classes rejects the next read.
  */
 import { isFloat, ShapeError, sameShape, showShape, type Tensor, ValueError } from '@dl/tensor';
 import { type Reduction, type ReductionOptions, reduced, unknownReduction } from './reduction';
@@ -93,7 +93,7 @@ function reducedRows({ losses, weights }: RowLosses, reduction: Reduction): Tens
  * @param logProbs - `[N, C, spatial…]` or `[C]`: log-probabilities, as of `logSoftmax`
  * @param target - integers `[N, spatial…]` or `[]`, in [0, C) or `ignoreIndex`
  * @returns a scalar; the target's shape with `reduction: 'none'`
- * @throws ShapeError if the shapes do not fit; an index out of range gives NaN or rejects the next read
+ * @throws ShapeError if the shapes do not fit; an index out of range rejects the next read
  */
 export function nll(logProbs: Tensor, target: Tensor, options: NllOptions = {}): Tensor {
   checkClasses('nll', logProbs, options.weight);
@@ -112,7 +112,7 @@ export function nll(logProbs: Tensor, target: Tensor, options: NllOptions = {}):
  * @param target - integers `[N, spatial…]`, in [0, C) or `ignoreIndex`; or probabilities, floats of the logits' shape
  * @returns a scalar; `[N, spatial…]` with `reduction: 'none'`. With index targets a mean is divided by the sum of the
  *   weights of the targets that count, with probabilities by their number.
- * @throws ShapeError if the shapes do not fit; an index out of range gives NaN or rejects the next read
+ * @throws ShapeError if the shapes do not fit; an index out of range rejects the next read
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
   const { labelSmoothing = 0, weight, reduction = 'mean' } = options;

@@ -56,7 +56,7 @@ export function sigmoidFocal(
  * @param logits - `[N, C, spatial…]` or `[C]`, float
  * @param target - integers `[N, spatial…]`, in [0, C)
  * @returns a scalar, a mean over the number of targets; the target's shape with `reduction: 'none'`
- * @throws ShapeError if the shapes do not fit; an index out of range gives NaN or rejects the next read
+ * @throws ShapeError if the shapes do not fit; an index out of range rejects the next read
  * @see Lin et al. 2017, eq. 5
  */
 export function softmaxFocal(

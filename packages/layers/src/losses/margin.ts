@@ -86,7 +86,7 @@ export interface MultiMarginOptions extends MarginOptions {
  * @param target - integers `[N]` or `[]`
  * @param options - `margin` (1), `p`, `weight`, `reduction`
  * @returns a scalar; the target's shape with `reduction: 'none'`
- * @throws ShapeError if the shapes do not fit; an index out of range gives NaN or rejects the next read
+ * @throws ShapeError if the shapes do not fit; an index out of range rejects the next read
  * @see Crammer & Singer 2001; with the sum over classes of Weston & Watkins 1999
  */
 export function multiMargin(input: Tensor, target: Tensor, options: MultiMarginOptions = {}): Tensor {
