@@ -84,6 +84,11 @@ function main() {
   check('lint', run([...pnpm, 'lint']));
   section('typecheck');
   check('typecheck', run([...pnpm, 'typecheck']));
+  section('docs');
+  check(
+    'docs/operations.md is up to date',
+    run([process.execPath, join(root, 'scripts', 'operations.mjs'), '--check']),
+  );
   section('test');
   testSuite();
   section('build');

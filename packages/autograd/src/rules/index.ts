@@ -11,7 +11,7 @@ import { reduceRules } from './reduce';
 import type { Cotangent, Rule, Step } from './rule';
 import { windowRules } from './window';
 
-const rules = {
+export const rules = {
   ...leafRules,
   ...elementwiseRules,
   ...movementRules,

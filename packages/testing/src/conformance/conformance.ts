@@ -13,12 +13,7 @@ import type { Scheduler } from '../random/run';
 import { searchPrograms, showsNoNaN } from '../random/search';
 import { checkRow } from './check';
 import { promises } from './contract';
-import { elementwiseRows } from './elementwise-rows';
-import { movementRows } from './movement-rows';
-import { producerRows } from './producer-rows';
-import { reduceRows } from './reduce-rows';
-import type { Row } from './row';
-import { windowRows } from './window-rows';
+import { families } from './families';
 
 export interface ConformanceOptions {
   /** How many random programs to run. Default 150. */
@@ -28,14 +23,6 @@ export interface ConformanceOptions {
   /** Names of rows and promises that this backend is known to break, with the reason. */
   readonly known?: Readonly<Record<string, string>>;
 }
-
-const families: Readonly<Record<string, readonly Row[]>> = {
-  elementwise: elementwiseRows,
-  movement: movementRows,
-  reductions: reduceRows,
-  'matrix products and indexing': producerRows,
-  'convolutions and windows': windowRows,
-};
 
 const gradient: Gradient = (loss, wrt) => grad(loss, wrt, { unused: 'zero' });
 

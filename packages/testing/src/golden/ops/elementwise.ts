@@ -1,6 +1,6 @@
 /** Elementwise operations of the reference vectors, by the methods of `Tensor`. */
-import { cosh, fmod, isInf, lerp, logAddExp, sinh, type Tensor } from '@dl/tensor';
-import { type GoldenCall, type GoldenOp, type GoldenOps, unserved } from './call';
+import { acos, asin, atan, atan2, cosh, fmod, isInf, lerp, logAddExp, sinh, type Tensor } from '@dl/tensor';
+import { type GoldenCall, type GoldenOp, type GoldenOps } from './call';
 
 /** A method of two operands, `a` and `b`. */
 const two =
@@ -32,7 +32,7 @@ export const elementwiseOps: GoldenOps = {
   maximum: two((a, b) => a.maximum(b)),
   minimum: two((a, b) => a.minimum(b)),
   pow: (call) => call.a.pow(call.has('exponent') ? call.number('exponent') : call.b),
-  atan2: unserved('no method yet'),
+  atan2: two(atan2),
   logaddexp: two(logAddExp),
   exp: one((x) => x.exp()),
   tanh: one((x) => x.tanh()),
@@ -50,9 +50,9 @@ export const elementwiseOps: GoldenOps = {
   sin: one((x) => x.sin()),
   cos: one((x) => x.cos()),
   tan: one((x) => x.tan()),
-  asin: unserved('no method yet'),
-  acos: unserved('no method yet'),
-  atan: unserved('no method yet'),
+  asin: one(asin),
+  acos: one(acos),
+  atan: one(atan),
   sinh: one(sinh),
   cosh: one(cosh),
   sigmoid: one((x) => x.sigmoid()),
