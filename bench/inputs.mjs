@@ -19,6 +19,16 @@ export const sizeOf = (shape) => shape.reduce((a, b) => a * b, 1);
 
 const fan = (n) => 1 / Math.sqrt(n);
 
+/** Layer norm, queries with keys and values, their projection; layer norm and the two layers of the feed-forward network. */
+const gptBlock = [
+  [[128], 0],
+  [[384, 128], 0.035],
+  [[128, 128], 0.0125],
+  [[128], 0],
+  [[512, 128], 0.035],
+  [[128, 512], 0.0125],
+];
+
 /** Parameter shapes and scales of the models, in order; scale 0 means ones. */
 const models = {
   lenet: [
@@ -50,6 +60,7 @@ const models = {
     [[65, 256], fan(256)],
     [[65], fan(256)],
   ],
+  gpt: [[[65, 128], 0.035], [[64, 128], 0.035], ...Array(4).fill(gptBlock).flat(), [[128], 0]],
 };
 
 export const initial = (model) =>

@@ -1,9 +1,10 @@
 // Our side of the benchmarks: `node ours.mjs [--threads=N] WORKLOAD…` prints one JSON line a workload. Runs the built
 // packages, as a user does.
+import { generate, scaledDotProductAttention, WindowDecoding } from '@dl/attention';
 import { noGrad } from '@dl/autograd';
 import { cpu } from '@dl/backend-cpu';
-import { crossEntropy, embed } from '@dl/layers';
-import { Adam, SGD } from '@dl/optim';
+import { crossEntropy, embed, gelu } from '@dl/layers';
+import { Adam, AdamW, SGD } from '@dl/optim';
 import { lstm } from '@dl/rnn';
 import { compile, getBackend, ones, setBackend, tensor, Variable } from '@dl/tensor';
 import { check, initial, residentMemory, sizeOf, time, timeDispatch, timeTraining, uniform, whole } from './inputs.mjs';
@@ -115,6 +116,51 @@ const layerNorm = (x, g, b) => {
     .add(b);
 };
 
+const gptContext = 64;
+const heads = (x) => x.reshape([x.shape[0], x.shape[1], 4, 32]).permute([0, 2, 1, 3]);
+const scaled = (x, g) => {
+  const c = x.centred(-1);
+  return c.mul(c.square().mean(-1, { keepDims: true }).add(1e-5).rsqrt()).mul(g);
+};
+
+/** nanoGPT in its CPU configuration: logits of the next token after each of ids [B, T]. */
+function gpt(p, ids) {
+  const [tokens, positions] = p;
+  let x = embed(ids, tokens).add(positions.narrow(0, 0, ids.shape[1]));
+  for (let i = 2; i + 6 < p.length; i += 6) {
+    const [ln1, qkv, proj, ln2, up, down] = p.slice(i, i + 6);
+    const [q, k, v] = scaled(x, ln1).matmul(qkv.transpose()).split(2, 128).map(heads);
+    const attended = scaledDotProductAttention(q, k, v, { causal: true }).permute([0, 2, 1, 3]).reshape(x.shape);
+    x = x.add(attended.matmul(proj.transpose()));
+    x = x.add(gelu(scaled(x, ln2).matmul(up.transpose())).matmul(down.transpose()));
+  }
+  return scaled(x, p.at(-1)).matmul(tokens.transpose());
+}
+const gptStep = () => {
+  const p = parametersOf('gpt');
+  const groups = [
+    { params: p.filter((v) => v.rank >= 2), weightDecay: 0.1 },
+    { params: p.filter((v) => v.rank < 2), weightDecay: 0 },
+  ];
+  const loss = (q, x, y) => crossEntropy(gpt(q, x).flatten(0, 1), y.flatten());
+  const optimizer = new AdamW(groups, { lr: 1e-3, betas: [0.9, 0.99] });
+  return training(p, optimizer, loss, labels([12, gptContext], 1, 65), labels([12, gptContext], 2, 65));
+};
+
+/** 200 tokens, greedily, without a cache: the last 64 tokens are computed anew each time. */
+async function generation() {
+  const p = parametersOf('gpt');
+  const decoding = new WindowDecoding({ forward: (ids) => gpt(p, ids) }, { context: gptContext });
+  const run = async () => {
+    const tokens = [0];
+    for await (const id of generate(decoding, [0], { maxTokens: 200, temperature: 0 })) tokens.push(id);
+    return tokens;
+  };
+  const tokens = await run();
+  const hash = tokens.reduce((h, v, i) => (h + v * (i + 1)) % 65521, 0);
+  return { ...(await time(run)), check: [hash, ...tokens.slice(-3)] };
+}
+
 const many = 4 << 20;
 const gemm = (n) => async () => {
   const r = await forward((a, b) => a.matmul(b), [random([n, n], 1), random([n, n], 2)]);
@@ -148,6 +194,8 @@ const workloads = {
   lenet_train: () => timeTraining(lenetStep()),
   mlp_train: () => timeTraining(mlpStep()),
   lstm_train: () => timeTraining(lstmStep()),
+  gpt_train: () => timeTraining(gptStep()),
+  gpt_generate: generation,
   lenet_rss: () => residentMemory(lenetStep()),
   dispatch: () => {
     const [a, one] = [random([16], 1), random([16], 2)];
