@@ -4,11 +4,15 @@ import { join } from 'node:path';
 import { cpu } from '@dl/backend-cpu';
 import { DlError, setBackend } from '@dl/tensor';
 import { type InterruptSignal, interruptSignal, readCheckpoint } from '@dl/train';
+import { attentionMap } from './attention-maps';
 import { lossCurve } from './curve';
 import { generationSpeed, writeSample } from './gpt-sample';
 import { gptFigures, trainGpt } from './gpt-train';
+import { heatMaps } from './heat-map';
 import { defaultsOf, type Options, type RunOptions, readOptions, UsageError, usage } from './options';
 import { loadText } from './text';
+import { loadTranslation } from './translate-data';
+import { trainTranslator, translateFigures, translateTest } from './translate-train';
 
 /** As shells report a program that Ctrl-C ended. */
 const INTERRUPTED = 130;
@@ -51,6 +55,32 @@ async function gpt(options: Options, signal: InterruptSignal): Promise<Outcome> 
   };
 }
 
+/** How many attention maps are drawn, and translations printed. */
+const SHOWN = 4;
+
+async function translate(options: Options, signal: InterruptSignal): Promise<Outcome> {
+  const data = await loadTranslation(options.data, options.seed);
+  const { size } = data.tokenizer.vocabulary;
+  console.log(`${data.train.length} pairs to train on, ${data.test.length} to test, ${size} tokens`);
+  const trained = await trainTranslator(data, options, signal);
+  if (trained.result.status === 'interrupted') return { checkpoint: trained.checkpoint };
+  const translations = await translateTest(trained.model, data, options.beams);
+  const figures = translateFigures(trained, options, data, translations);
+  const shown = data.test.slice(0, SHOWN).map(([source], i) => [source, translations[i]!] as const);
+  for (const [source, translation] of shown) console.log(`${source}  →  ${translation}`);
+  const maps = await Promise.all(shown.map(([a, b]) => attentionMap(trained.model, data.tokenizer, a, b)));
+  const lines = data.test.map(([source, target], i) => `${source}\t${translations[i]}\t${target}\n`);
+  return {
+    figures,
+    said: `exact matches ${(100 * figures.exactMatches).toFixed(2)} %, BLEU ${figures.bleu}`,
+    files: {
+      'loss.svg': lossCurve(trained.result.history, 'Loss, nats a token'),
+      'attention.svg': heatMaps(maps),
+      'translations.tsv': lines.join(''),
+    },
+  };
+}
+
 async function run(args: readonly string[]): Promise<number> {
   const given = readOptions(args);
   if (given === null) {
@@ -60,7 +90,7 @@ async function run(args: readonly string[]): Promise<number> {
   const signal = interruptSignal();
   setBackend(await cpu());
   const options = await complete(given);
-  const outcome = await (options.mode === 'gpt' ? gpt : gpt)(options, signal);
+  const outcome = await (options.mode === 'gpt' ? gpt : translate)(options, signal);
   if ('checkpoint' in outcome) {
     console.log(`go on with --resume ${outcome.checkpoint}`);
     return INTERRUPTED;

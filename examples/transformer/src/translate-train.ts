@@ -1,0 +1,123 @@
+/** The training run of the translator, and its figures. */
+import { crossEntropy } from '@dl/layers';
+import { Adam, cosine, linearWarmup, Schedule } from '@dl/optim';
+import { setSeed, type Tensor } from '@dl/tensor';
+import { type FitResult, fit, type InterruptSignal, jsonLines, progress } from '@dl/train';
+import { bleu } from './bleu';
+import { keptOptions, median, rounded } from './figures';
+import type { Options } from './options';
+import { type PairBatch, PairLoader } from './pairs';
+import { BeamTranslator } from './translate';
+import type { Translation } from './translate-data';
+import { Translator, type TranslatorSize } from './translator';
+
+/** The line that `--json` prints last. */
+export interface TranslateFigures {
+  readonly example: 'transformer';
+  readonly mode: 'translate';
+  readonly data: string;
+  readonly steps: number;
+  readonly validationLoss: number;
+  /** The share of translations that are the reference to the letter. */
+  readonly exactMatches: number;
+  readonly bleu: number;
+  readonly beams: number;
+  readonly stepMsMedian: number;
+  readonly trainSeconds: number;
+  readonly parameters: number;
+}
+
+export interface TrainedTranslator {
+  readonly model: Translator;
+  readonly result: FitResult;
+  readonly checkpoint: string;
+}
+
+const sizes = {
+  dates: { width: 64, heads: 4, layers: 2, dropout: 0, context: 48 },
+  sentences: { width: 128, heads: 4, layers: 2, dropout: 0.1, context: 64 },
+} as const;
+
+/** Sentences that are translated side by side, and how long source and translation may be. */
+const searches = {
+  dates: { sentences: 100, sourceLength: 32, maxTokens: 16 },
+  sentences: { sentences: 50, sourceLength: 48, maxTokens: 48 },
+} as const;
+
+const SMOOTHING = { dates: 0, sentences: 0.1 } as const;
+
+/** Logits of each token from those before it, and what the tokens are. */
+function predict(model: Translator, { source, padding, target }: PairBatch): { output: Tensor; target: Tensor } {
+  const length = target.shape[1]! - 1;
+  const output = model.forward(source, padding, target.narrow(1, 0, length)); // [B, T − 1, V]
+  return { output: output.flatten(0, 1), target: target.narrow(1, 1, length).flatten() };
+}
+
+export async function trainTranslator(
+  data: Translation,
+  options: Options,
+  signal: InterruptSignal,
+): Promise<TrainedTranslator> {
+  const { steps, batch: batchSize, lr, seed, resume, out } = options;
+  setSeed(seed);
+  const { vocabulary } = data.tokenizer;
+  const size: TranslatorSize = { vocabulary: vocabulary.size, ...sizes[data.name] };
+  const model = new Translator(size);
+  const optimizer = new Adam(model.parameters(), { lr, betas: [0.9, 0.98], eps: 1e-9 });
+  const padId = vocabulary.required('translate', 'pad');
+  const train = new PairLoader(data.train, { batchSize, padId, seed });
+  const epochs = Math.max(1, Math.round(steps / train.length));
+  const total = epochs * train.length;
+  const warmup = Math.ceil(total / 10);
+  const checkpoint = `${out}/last.ckpt`;
+  const result = await fit<PairBatch>(model, {
+    train,
+    validation: new PairLoader(data.validation, { batchSize, padId, seed, shuffle: false }),
+    epochs,
+    optimizer,
+    schedule: new Schedule(optimizer, linearWarmup(warmup, cosine(Math.max(1, total - warmup), { min: lr / 20 }))),
+    forward: (batch) => predict(model, batch),
+    loss: (output, target) =>
+      crossEntropy(output, target, { ignoreIndex: padId, labelSmoothing: SMOOTHING[data.name] }),
+    clip: { clipNorm: 1 },
+    callbacks: [progress(), jsonLines(`${out}/log.jsonl`)],
+    checkpoint: { file: checkpoint, everySteps: 200 },
+    parts: { options: keptOptions(options) },
+    ...(resume === null ? {} : { resume }),
+    signal,
+  });
+  return { model, result, checkpoint };
+}
+
+/** Translations of the test texts. */
+export async function translateTest(model: Translator, data: Translation, beams: number): Promise<string[]> {
+  model.eval();
+  const translator = new BeamTranslator(model, data.tokenizer, { ...searches[data.name], beams });
+  return translator.translate(data.test.map(([source]) => source));
+}
+
+export function translateFigures(
+  { model, result: { history, step } }: TrainedTranslator,
+  { data: folder, beams }: Options,
+  data: Translation,
+  translations: readonly string[],
+): TranslateFigures {
+  const references = data.test.map(([, target]) => target);
+  const exact = translations.filter((text, i) => text === references[i]).length;
+  return {
+    example: 'transformer',
+    mode: 'translate',
+    data: folder === null ? 'dates' : folder.replace(/\/+$/, '').replace(/^.*\//, ''),
+    steps: step,
+    validationLoss: rounded(history.at(-1)!.validation!.loss, 4),
+    exactMatches: rounded(exact / references.length, 4),
+    bleu: rounded(bleu(translations, references), 2),
+    beams,
+    stepMsMedian: rounded(median(history.map((report) => report.stepMsMedian)), 2),
+    trainSeconds: rounded(
+      history.reduce((sum, report) => sum + report.seconds, 0),
+      1,
+    ),
+    parameters: model.parameters().reduce((sum, parameter) => sum + parameter.size, 0),
+  };
+}
