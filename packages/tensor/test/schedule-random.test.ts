@@ -1,7 +1,7 @@
 import type { Window } from '@dl/tensor';
 import { checkProgram, type ProgramCase, programArbitrary, referenceBackend } from '@dl/testing';
 import fc from 'fast-check';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { schedule } from '../src/schedule';
 
 /** Where the zeros around a convolution's data meet ∞ or NaN, a product may count or not. */
@@ -22,12 +22,37 @@ const isDefined = ({ program }: ProgramCase): boolean =>
 
 const numRuns = Number(process.env['SCHEDULE_RUNS'] ?? 400);
 
+const programs = programArbitrary().filter((p) => isDefined(p) && isFinite(p));
+
 describe('schedule', () => {
   it('computes what random programs mean', async () => {
     const backend = referenceBackend();
     await fc.assert(
-      fc.asyncProperty(programArbitrary().filter((p) => isDefined(p) && isFinite(p)), (program) => checkProgram(backend, schedule, program)),
+      fc.asyncProperty(programs, (program) => checkProgram(backend, schedule, program)),
       { numRuns },
+    );
+  });
+
+  it('keeps to few bindings and operations', async () => {
+    const backend = referenceBackend({ capabilities: { maxBindings: 8, maxOperations: 12 } });
+    const checked: typeof schedule = (program, capabilities) => {
+      const made = schedule(program, capabilities);
+      for (const step of made.steps) if (step.kind === 'kernel') expect(step.kernel.bindings.length).toBeLessThanOrEqual(8);
+      return made;
+    };
+    await fc.assert(
+      fc.asyncProperty(programs, (program) => checkProgram(backend, checked, program)),
+      { numRuns },
+    );
+  });
+
+  it('gives the same schedule for the same program', () => {
+    const { capabilities } = referenceBackend();
+    fc.assert(
+      fc.property(programs, ({ program }) => {
+        expect(schedule(program, capabilities)).toEqual(schedule(program, capabilities));
+      }),
+      { numRuns: 100 },
     );
   });
 });

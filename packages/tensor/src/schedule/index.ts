@@ -7,6 +7,7 @@ import type { Schedule } from '../kernel';
 import { cluster } from './cluster';
 import { joinReaders, sink } from './cluster-join';
 import { lowerClusters } from './kernels';
+import { chooseWithinLimits } from './limits';
 import { materialise } from './materialise';
 import { orderKernels } from './order';
 import { place } from './places';
@@ -14,7 +15,6 @@ import { planArena } from './plan';
 import type { Program } from './program';
 import { rewrite } from './rewrite';
 import { withoutUnused } from './share';
-import { chooseStored } from './store';
 
 export interface ScheduleOptions {
   /** Whether intermediate values share bytes of the arena; `setMemoryPlan` says it for all runs. Default true. */
@@ -32,7 +32,7 @@ export function schedule(
   const clustering = cluster(graph, capabilities);
   joinReaders(clustering);
   sink(clustering);
-  const storing = chooseStored(clustering);
+  const storing = chooseWithinLimits(clustering, capabilities);
   const placing = place(clustering, storing);
   const ordering = orderKernels(clustering, storing, placing.updates);
   const { steps, slots } = lowerClusters(clustering, storing, placing, ordering);

@@ -80,7 +80,8 @@ function chooseAgain(state: Clustering, crossing: Uint8Array, raw: Uint8Array): 
     if (raw[i] === 1) return;
     const far = mostOperations + 1;
     let total = cheapOps.has(node.op) ? 1 : far;
-    for (const s of node.sources) total += cost[state.base(s)]!;
+    // A run-time start would be one more thing that each user reads.
+    for (const s of node.sources) total += startSources(state, s).length > 0 ? far : cost[state.base(s)]!;
     if (total <= mostOperations) {
       // One that does not cross may still be needed by one that does.
       again[i] = 1;
