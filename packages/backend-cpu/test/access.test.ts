@@ -77,6 +77,24 @@ describe.each(dtypes)('%s', (dtype) => {
     }
   });
 
+  test('neighbours at stride 2, in either order and used at once', async () => {
+    for (const n of [1, 3, 4, 9, 16, 21]) {
+      const at = (offset: number) => plus(times(variable(0, n), 2), constant(offset));
+      const load = (offset: number): Instruction => ({ op: 'load', dtype, access: access(0, at(offset)), fill: 0 });
+      const body: Instruction[] = [
+        load(1),
+        { op: 'max', dtype, args: [0, 0] },
+        load(0),
+        load(2),
+        { op: 'min', dtype, args: [1, 2] },
+        { op: 'max', dtype, args: [4, 3] },
+        { op: 'store', dtype, access: access(1, at(1)), args: [4] },
+        { op: 'store', dtype, access: access(1, at(0)), args: [5] },
+      ];
+      await compareKernel(backends, { contents: [values(dtype, 2 * n + 1), output(dtype, 2 * n)], rows: [n], body });
+    }
+  });
+
   test('repeats and tiles, whose indices divide the lane variable', async () => {
     for (const n of sizes) {
       const x = variable(0, n);

@@ -148,9 +148,12 @@ class NestEmitter implements Site {
     const paired = new Set([...loads, ...stores].flat());
     for (const o of ops) {
       if (o.op.op === 'nothing' || isReduction(o.op)) continue;
-      const odd = loads.get(o);
-      if (odd) [this.#values[o.ref], this.#values[odd.ref]] = loadPair(this, o, this.#tracks.get(o.ref)!);
-      if (paired.has(o)) continue;
+      if (paired.has(o)) {
+        // A pair is loaded where the first of them is needed.
+        const pair = [...loads].find((both) => both.includes(o));
+        if (pair && !this.#values[o.ref]) this.#loadPair(...pair);
+        continue;
+      }
       if (phase?.loads.has(o.ref)) {
         this.#values[o.ref] = this.#loadKept(o);
         continue;
@@ -164,6 +167,10 @@ class NestEmitter implements Site {
       storePair(this, this.#tracks.get(even.ref)!, a, b);
     }
     return { ops };
+  }
+
+  #loadPair(even: PlannedOp, odd: PlannedOp): void {
+    [this.#values[even.ref], this.#values[odd.ref]] = loadPair(this, even, this.#tracks.get(even.ref)!);
   }
 
   #pairs(ops: readonly PlannedOp[], kind: 'load' | 'store', phase?: Phase): Pairs {
