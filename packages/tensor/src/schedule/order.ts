@@ -50,7 +50,27 @@ function findNeeds(state: Clustering, { live, reads }: Storing): Needs {
     before[c]!.push(from);
     after[from]!.push(c);
   }
+  deepestFirst(before, after, alive);
   return { before, after, alive };
+}
+
+/**
+ * Sorts what each cluster needs by how long a chain stands behind it, longest first. So the way back of a network comes
+ * before what is computed again for it: a checkpoint's inside is computed where it is used, and not all of them at once.
+ */
+function deepestFirst(before: readonly number[][], after: readonly number[][], alive: Uint8Array): void {
+  const depth = new Int32Array(alive.length);
+  const missing = Int32Array.from(before, (b) => b.length);
+  const queue: number[] = [];
+  for (let c = 0; c < alive.length; c++) if (alive[c] === 1 && missing[c] === 0) queue.push(c);
+  for (let i = 0; i < queue.length; i++) {
+    const c = queue[i]!;
+    for (const a of after[c]!) {
+      depth[a] = Math.max(depth[a]!, depth[c]! + 1);
+      if (--missing[a]! === 0) queue.push(a);
+    }
+  }
+  for (const needs of before) if (needs.length > 1) needs.sort((a, b) => depth[b]! - depth[a]!);
 }
 
 /** Numbers clusters by a walk from the outputs, in recorded order, that takes each need first. */
@@ -77,7 +97,10 @@ function rankByNeed(state: Clustering, { live }: Storing, { before, after, alive
       if (rank[c] === -1) settle(c);
     }
   };
-  const roots = state.graph.outputs.map((o) => o.node).filter((n) => live[n] === 1).sort((a, b) => a - b);
+  const roots = state.graph.outputs
+    .map((o) => o.node)
+    .filter((n) => live[n] === 1)
+    .sort((a, b) => a - b);
   for (const node of roots) visit(state.clusterOf(node));
   for (let c = 0; c < count; c++) if (alive[c] === 1 && rank[c] === -1) visit(c);
   return rank;
@@ -116,7 +139,13 @@ function findWaits(state: Clustering, { reads }: Storing, updates: readonly Upda
 }
 
 /** Always the first cluster by rank that has all it needs; if only waiting ones are left, the first stops waiting. */
-function sequence(state: Clustering, needs: Needs, rank: Int32Array, waits: Waits['waits'], waiting: Waits['waiting']): Ordering {
+function sequence(
+  state: Clustering,
+  needs: Needs,
+  rank: Int32Array,
+  waits: Waits['waits'],
+  waiting: Waits['waiting'],
+): Ordering {
   const { before, after, alive } = needs;
   const missing = Int32Array.from(before, (b) => b.length);
   const out: number[] = [];
