@@ -68,8 +68,8 @@ async function scheduleOfTraining(numLayers: number): Promise<Schedule> {
 }
 
 test.each([
-  [1, 220],
-  [2, 420],
+  [1, 160],
+  [2, 300],
 ])('a step of training over 64 time steps, %i layers, is at most %i kernels', async (numLayers, most) => {
   const { steps } = await scheduleOfTraining(numLayers);
   const kernels = steps.flatMap((step) => (step.kind === 'kernel' ? [step.kernel] : []));
