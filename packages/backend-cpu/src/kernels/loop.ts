@@ -4,14 +4,17 @@
  */
 import type { BinaryOp, Instruction, UnaryOp } from '@dl/tensor';
 import type { Local } from '../wasm/assembler';
-import { emitCheck, emitGather, emitGuard, emitIndex, emitLoad, emitStore, type OpTracks, type Site } from './access';
+import { emitLoad, emitStore } from './access';
 import { emitBinary, emitBitcast, emitCast, emitUnary, emitWhere, isBinary, isUnary } from './elementwise';
+import { emitCheck, emitGather } from './gather';
 import { linear } from './linear';
-import type { NestOp } from './nest';
+import { isReduction, type NestOp } from './nest';
 import { loadPair, type Pairs, pairsOf, storePair } from './pairs';
-import { isReduction, type Loop, type Phase, type Plan, type PlannedOp } from './plan';
+import { emitGuard, emitIndex } from './place-values';
+import type { Loop, Phase, Plan, PlannedOp } from './plan';
 import { emitRandom } from './random';
 import { type Accumulator, accumulate, finishReduction, startReduction } from './reduce';
+import type { OpTracks, Site } from './site';
 import { type Frame, widths } from './target';
 import { type Track, type TrackBase, Tracker, TrackTable } from './tracks';
 import { type Value, Vectors } from './values';

@@ -2,7 +2,7 @@
  * The body of a kernel as a nest of loops: index expressions as sums, axes of size 1 gone, and neighbouring axes that
  * every access walks as one merged into one. What runs in which loop is decided in plan.ts.
  */
-import type { Access, DType, Instruction, Kernel } from '@dl/tensor';
+import { type Access, type DType, type Instruction, type Kernel, reduceOps } from '@dl/tensor';
 import {
   constant,
   type Limit,
@@ -172,3 +172,7 @@ export function nestOf(kernel: Pick<Kernel, 'rows' | 'reduced' | 'body' | 'range
   const rangeScale = kernel.range > 1 ? 1 : 0;
   return mergeAxes({ axes: kept.map((i) => all[i]!), ops, rangeScale });
 }
+
+const reductions: ReadonlySet<string> = new Set(reduceOps);
+
+export const isReduction = (op: NestOp): boolean => reductions.has(op.op);

@@ -2,9 +2,10 @@
  * Neighbours at stride 2: two loads or stores whose lanes interleave, as those of a window of two do, become two whole
  * vectors and two shuffles.
  */
-import { addressOf, type OpTracks, type Site } from './access';
+import { addressOf } from './access';
 import { loadLanes, storeLanes } from './memory-lanes';
 import type { PlannedOp } from './plan';
+import type { OpTracks, Site } from './site';
 import { partsOf, type Value } from './values';
 
 /** For the first of two accesses, the second. */

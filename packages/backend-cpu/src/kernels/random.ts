@@ -4,8 +4,9 @@
  */
 import type { Instruction } from '@dl/tensor';
 import { bits32, type Vec } from '../wasm/vector';
-import { emitTrackLanes, type OpTracks, type Site } from './access';
+import { emitTrackLanes } from './place-values';
 import type { PlannedOp } from './plan';
+import type { OpTracks, Site } from './site';
 import type { Value } from './values';
 
 const rotations = [13, 15, 26, 6, 17, 29, 16, 24] as const;

@@ -5,9 +5,10 @@
 import type { BinaryOp, DType, ReduceOp } from '@dl/tensor';
 import type { Local } from '../wasm/assembler';
 import { bits32 } from '../wasm/vector';
-import { emitTrackLanes, type Site } from './access';
 import { emitBinary, emitUnary, emitWhere } from './elementwise';
+import { emitTrackLanes } from './place-values';
 import type { PlannedOp } from './plan';
+import type { Site } from './site';
 import type { Track } from './tracks';
 import { partsOf, splatOf, type Value, type Vectors } from './values';
 
