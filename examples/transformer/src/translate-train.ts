@@ -65,7 +65,8 @@ export async function trainTranslator(
   const model = new Translator(size);
   const optimizer = new Adam(model.parameters(), { lr, betas: [0.9, 0.98], eps: 1e-9 });
   const padId = vocabulary.required('translate', 'pad');
-  const train = new PairLoader(data.train, { batchSize, padId, seed });
+  const pairs = data.train.slice(0, steps * batchSize); // fewer steps than an epoch has see fewer pairs
+  const train = new PairLoader(pairs, { batchSize, padId, seed });
   const epochs = Math.max(1, Math.round(steps / train.length));
   const total = epochs * train.length;
   const warmup = Math.ceil(total / 10);
