@@ -54,7 +54,7 @@ class CpuStorage implements Storage {
 class CpuBackend implements Backend {
   readonly name = 'cpu';
   readonly capabilities: Capabilities = {
-    dtypes: ['f32', 'f64', 'i32', 'u32', 'u8', 'bool'],
+    dtypes: ['f32', 'f64', 'f16', 'i32', 'u32', 'u8', 'bool'],
     maxBindings: 64,
     maxOperations: 256,
     syncReads: true,

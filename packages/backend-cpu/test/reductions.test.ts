@@ -193,6 +193,25 @@ test.each([
   await compareKernel(backends, { contents, rows, reduced, body }, { rtol: 1e-5 });
 });
 
+test.each([
+  { rows: [], reduced: [300_001], strides: [1] },
+  { rows: [5], reduced: [40_003], strides: [1, 5] },
+  { rows: [2], reduced: [9, 5001], strides: [45_009, 5001, 1] },
+])('long sums of equal numbers keep six digits, and infinity: %j', async ({ rows, reduced, strides }) => {
+  const all = [...rows, ...reduced];
+  const body: Instruction[] = [
+    { op: 'load', dtype: 'f32', access: access(0, strided(all, strides)), fill: 0 },
+    f32('sum', 0),
+    { op: 'store', dtype: 'f32', access: access(1, rowMajor(rows)), args: [1] },
+  ];
+  for (const first of [0.1, Number.POSITIVE_INFINITY]) {
+    const data = new Float64Array(size(all)).fill(0.1);
+    data[0] = first;
+    const contents: Content[] = [{ dtype: 'f32', mode: 'read', data }, output('f32', size(rows))];
+    await compareKernel(backends, { contents, rows, reduced, body }, { rtol: 2e-6 });
+  }
+});
+
 test('what is normalised in place is read before it is overwritten', async () => {
   for (const [r, c] of [
     [3, 5],

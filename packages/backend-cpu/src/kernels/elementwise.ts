@@ -7,6 +7,7 @@ import type { PlainOp } from '../wasm/function-builder';
 import * as f32 from '../wasm/math-f32';
 import * as f64 from '../wasm/math-f64';
 import { bits32, bits64, type Vec, type VectorEmitter } from '../wasm/vector';
+import { fromHalf, toHalf } from './half';
 import {
   byPowerOfTwo,
   divInteger,
@@ -23,7 +24,7 @@ import {
 import { emitPeriodic } from './periodic';
 import { narrowMask, partsOf, splatOf, type Value, type Vectors, widenMask } from './values';
 
-/** How registers are computed with: u8 as i32 with its low 8 bits kept, bool as masks. */
+/** How registers are computed with: u8 as i32 with its low 8 bits kept, bool as masks; f16 is only cast. */
 type Kind = 'f32' | 'f64' | 'i32' | 'u32' | 'u8' | 'bool';
 type Emit1 = (v: VectorEmitter, x: Vec) => Vec;
 type Emit2 = (v: VectorEmitter, x: Vec, y: Vec) => Vec;
@@ -172,6 +173,7 @@ export const isBinary = (op: string): op is BinaryOp => Object.hasOwn(binary, op
 
 /** Whether there is an instruction for operands of a dtype. */
 export function rendersElementwise(op: UnaryOp | BinaryOp, dtype: DType): boolean {
+  if (dtype === 'f16') return false;
   if (op === 'mod' && (dtype === 'f32' || dtype === 'f64')) return true;
   const row: UnaryRow | BinaryRow = isUnary(op) ? unary[op] : binary[op];
   return row[kindOf(dtype)] !== undefined;
@@ -281,12 +283,31 @@ function clampByte(vectors: Vectors, x: Value): Value {
   return { dtype: x.dtype, uniform: x.uniform, regs };
 }
 
+/** Between f16 and others, by way of f32. */
+function castHalf(vectors: Vectors, x: Value, dtype: DType): Value {
+  const wide = x.dtype === 'f32' ? x : emitCast(vectors, x, 'f32');
+  const regs = toHalf(vectors.width(wide.regs.length), wide.regs);
+  if (wide !== x) vectors.release(wide);
+  return { dtype, uniform: x.uniform, regs };
+}
+
+function fromHalfTo(vectors: Vectors, x: Value, dtype: DType): Value {
+  const regs = fromHalf(vectors.width(x.regs.length), x.regs);
+  const wide: Value = { dtype: 'f32', uniform: x.uniform, regs };
+  if (dtype === 'f32') return wide;
+  const value = emitCast(vectors, wide, dtype);
+  vectors.release(wide);
+  return value;
+}
+
 /** A value as another dtype. */
 export function emitCast(vectors: Vectors, x: Value, dtype: DType): Value {
   const from = x.dtype;
   const v = vectors.width(x.regs.length);
   const result = (regs: Vec): Value => ({ dtype, uniform: x.uniform, regs });
   if (from === dtype) return vectors.copy(x);
+  if (from === 'f16') return fromHalfTo(vectors, x, dtype);
+  if (dtype === 'f16') return castHalf(vectors, x, dtype);
   if (dtype === 'f64') return toF64(vectors, x);
   if (from === 'f64') return fromF64(vectors, x, dtype);
   if (from === 'bool') return result(v.op('v128.and', x.regs, splatOf(dtype, 1)));

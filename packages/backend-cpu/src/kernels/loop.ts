@@ -13,7 +13,7 @@ import { loadPair, type Pairs, pairsOf, storePair } from './pairs';
 import { emitGuard, emitIndex } from './place-values';
 import type { Loop, Phase, Plan, PlannedOp } from './plan';
 import { emitRandom } from './random';
-import { type Accumulator, accumulate, finishReduction, startReduction } from './reduce';
+import { type Accumulator, accumulate, endStrip, finishReduction, startReduction } from './reduce';
 import type { OpTracks, Site } from './site';
 import { type Frame, widths } from './target';
 import { type Track, type TrackBase, Tracker, TrackTable } from './tracks';
@@ -38,6 +38,7 @@ class NestEmitter implements Site {
   readonly #rowTracks: readonly Track[];
   readonly #position: Track | null;
   readonly #lanesReduced: boolean;
+  readonly #strip: { readonly depth: number; readonly length: number } | null;
 
   constructor(
     readonly frame: Frame,
@@ -48,6 +49,7 @@ class NestEmitter implements Site {
     const lane = plan.loops[plan.laneLoop];
     this.laneVariable = lane ? lane.variable : -1;
     this.#lanesReduced = lane?.reduced ?? false;
+    this.#strip = stripOf(plan);
     const table = new TrackTable(this.laneVariable);
     // Of accesses at constant distances, the first in memory has the track.
     const placed = [...plan.ops].sort((a, b) => (a.op.place?.index.constant ?? 0) - (b.op.place?.index.constant ?? 0));
@@ -105,7 +107,7 @@ class NestEmitter implements Site {
     const accumulators = phase.reductions.map((planned) => {
       const operand = plan.ops[planned.op.args[0]!]!.op.dtype;
       const groups = this.#lanesReduced ? plan.unroll : planned.lanes ? this.block.length : 0;
-      return startReduction(this, planned, operand, groups);
+      return startReduction(this, planned, { operand, groups, inStrips: this.#strip !== null });
     });
     const empty = plan.loops.slice(plan.rowDepth).some((l) => l.size === 0);
     if (!empty) this.#elements(plan.rowDepth, phase, accumulators, this.#phaseTracks(phase));
@@ -133,7 +135,11 @@ class NestEmitter implements Site {
       phase,
     );
     if (depth < this.plan.loops.length) {
-      this.#loop(depth, tracks, () => this.#elements(depth + 1, phase, accumulators, tracks));
+      const end = () => {
+        for (const acc of accumulators) endStrip(this, acc);
+      };
+      const strip = this.#strip?.depth === depth ? { length: this.#strip.length, end } : null;
+      this.#loop(depth, tracks, () => this.#elements(depth + 1, phase, accumulators, tracks), strip);
     } else {
       for (const acc of accumulators) {
         const x = this.#values[acc.planned.op.args[0]!]!;
@@ -277,7 +283,7 @@ class NestEmitter implements Site {
     return { dtype, uniform: true, regs };
   }
 
-  #loop(d: number, tracks: readonly Track[], body: () => void): void {
+  #loop(d: number, tracks: readonly Track[], body: () => void, strip: Strip | null = null): void {
     const loop = this.plan.loops[d]!;
     const { f } = this.frame;
     const inner = (counter: Local) => {
@@ -287,9 +293,10 @@ class NestEmitter implements Site {
     const counter = f.borrow('i32');
     const bounds = loop.ranged ? this.#bounds() : null;
     this.tracker.loop(d, tracks, bounds?.from ?? 0, (move) => {
-      if (loop.lane) this.#lanes(loop, counter, { bounds, inner, move });
+      if (loop.lane) this.#lanes(loop, counter, { bounds, inner, move, strip });
       else {
-        f.for(counter, { from: bounds?.from ?? 0, to: bounds?.to ?? loop.size }, () => {
+        const range = { from: bounds?.from ?? 0, to: bounds?.to ?? loop.size };
+        this.#strips(counter, range, strip, () => {
           inner(counter);
           move(1);
         });
@@ -297,6 +304,32 @@ class NestEmitter implements Site {
     });
     if (bounds) f.release(bounds.from, bounds.to);
     f.release(counter);
+  }
+
+  /** A counted loop, in strips if asked for. */
+  #strips(
+    counter: Local,
+    range: { from: Local | number; to: Local | number; step?: number },
+    strip: Strip | null,
+    body: () => void,
+  ): void {
+    const { f } = this.frame;
+    const { to, step = 1 } = range;
+    const length = (strip?.length ?? 0) * step;
+    if (strip === null || typeof to !== 'number' || to <= length) {
+      f.for(counter, range, body);
+      return;
+    }
+    f.scratch('i32', (end) => {
+      f.i32(0).set(counter).i32(length).set(end);
+      f.loop((again) => {
+        f.for(counter, { from: counter, to: end, step }, body);
+        strip.end();
+        f.get(end).i32(length).op('i32.add').set(end);
+        f.get(end).i32(to).get(end).i32(to).op('i32.lt_s').select().set(end);
+        f.get(counter).i32(to).op('i32.lt_s').brIf(again);
+      });
+    });
   }
 
   /** The part of axis 0 that this call runs. */
@@ -317,7 +350,13 @@ class NestEmitter implements Site {
       bounds,
       inner,
       move,
-    }: { bounds: { from: Local; to: Local } | null; inner: (c: Local) => void; move: (by: number) => void },
+      strip,
+    }: {
+      bounds: { from: Local; to: Local } | null;
+      inner: (c: Local) => void;
+      move: (by: number) => void;
+      strip: Strip | null;
+    },
   ): void {
     const { f } = this.frame;
     const full = 4 * this.plan.unroll;
@@ -342,12 +381,34 @@ class NestEmitter implements Site {
       });
       if (rest > 0) f.get(counter).get(bounds.to).op('i32.lt_s').if(remainder);
     } else {
-      if (whole > 0) f.for(counter, { to: whole, step: full }, blockLoop);
+      if (whole > 0) this.#strips(counter, { from: 0, to: whole, step: full }, strip, blockLoop);
       else f.i32(0).set(counter);
       if (rest > 0) remainder();
     }
     this.block = [];
   }
+}
+
+/** A loop in strips of some rounds, with what follows each. */
+interface Strip {
+  readonly length: number;
+  readonly end: () => void;
+}
+
+/** Additions to one accumulator after which a strip ends. */
+const stripAdditions = 128;
+
+/** The loop that runs in strips, if an accumulator takes many elements, and the rounds of a strip. */
+function stripOf({ loops, rowDepth, unroll }: Plan): { depth: number; length: number } | null {
+  let inside = 1;
+  for (let depth = loops.length - 1; depth >= rowDepth; depth--) {
+    const { size, lane } = loops[depth]!;
+    const rounds = lane ? Math.floor(size / (4 * unroll)) : size;
+    if (inside * rounds >= 2 * stripAdditions)
+      return { depth, length: Math.max(1, Math.floor(stripAdditions / inside)) };
+    inside *= Math.max(1, rounds);
+  }
+  return null;
 }
 
 const baseOf = (binding: number): TrackBase =>

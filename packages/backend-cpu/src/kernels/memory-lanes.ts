@@ -18,19 +18,25 @@ export interface LaneAddress {
   readonly offset: number;
 }
 
-const laneLoad: Record<1 | 4 | 8, MemoryLaneOp> = {
+type Width = 1 | 2 | 4 | 8;
+
+const laneLoad: Record<Width, MemoryLaneOp> = {
   1: 'v128.load8_lane',
+  2: 'v128.load16_lane',
   4: 'v128.load32_lane',
   8: 'v128.load64_lane',
 };
-const laneStore: Record<1 | 4 | 8, MemoryLaneOp> = {
+const laneStore: Record<Width, MemoryLaneOp> = {
   1: 'v128.store8_lane',
+  2: 'v128.store16_lane',
   4: 'v128.store32_lane',
   8: 'v128.store64_lane',
 };
-const widthOf = (dtype: DType): 1 | 4 | 8 => widths[dtype] as 1 | 4 | 8;
+const widthOf = (dtype: DType): Width => widths[dtype] as Width;
 /** The lane number of an instruction for lane `lane` of a register. */
-const laneNumber = (dtype: DType, lane: number): number => (widthOf(dtype) === 1 ? lane * 4 : lane);
+const laneNumber = (dtype: DType, lane: number): number => (lane * registerBytes(dtype)) / widthOf(dtype);
+/** What an element takes in a register. */
+const registerBytes = (dtype: DType): number => Math.max(4, widthOf(dtype));
 
 /** Pushes the address of a lane and returns the offset that the instruction must have. */
 function pushLane(f: FunctionBuilder, address: LaneAddress, lane: number): number {
@@ -67,7 +73,8 @@ export function loadLanes(f: FunctionBuilder, dtype: DType, address: LaneAddress
     const offset = pushLane(f, address, first);
     if (width === 1) {
       f.mem('v128.load32_zero', offset).op('i16x8.extend_low_i8x16_u').op('i32x4.extend_low_i16x8_u');
-    } else f.mem('v128.load', offset, 2);
+    } else if (width === 2) f.mem('v128.load16x4_u', offset);
+    else f.mem('v128.load', offset, 2);
     finishLoad(f, dtype);
     return;
   }
@@ -82,7 +89,7 @@ export function loadLanes(f: FunctionBuilder, dtype: DType, address: LaneAddress
   const offsets: number[] = [];
   for (let lane = count - 1; lane >= 0; lane--) offsets[lane] = pushLane(f, address, first + lane);
   const zero: MemoryOp = width === 8 ? 'v128.load64_zero' : 'v128.load32_zero';
-  if (width === 1) f.v128(new Uint8Array(16)).memLane('v128.load8_lane', 0, offsets[0]);
+  if (width < 4) f.v128(new Uint8Array(16)).memLane(laneLoad[width], 0, offsets[0]);
   else f.mem(zero, offsets[0]);
   for (let lane = 1; lane < count; lane++) f.memLane(laneLoad[width], laneNumber(dtype, lane), offsets[lane]);
   finishLoad(f, dtype);
@@ -98,7 +105,7 @@ export function loadSplat(f: FunctionBuilder, dtype: DType, offset = 0): void {
   const width = widthOf(dtype);
   if (width === 8) f.mem('v128.load64_splat', offset);
   else if (width === 4) f.mem('v128.load32_splat', offset);
-  else f.mem('i32.load8_u', offset).op('i32x4.splat');
+  else f.mem(width === 2 ? 'i32.load16_u' : 'i32.load8_u', offset).op('i32x4.splat');
   finishLoad(f, dtype);
 }
 
@@ -122,6 +129,9 @@ export function storeLanes(
     if (width === 1) {
       f.get(ready).shuffle([0, 4, 8, 12, ...lanes32, ...lanes32, ...lanes32]);
       f.memLane('v128.store32_lane', 0, offset);
+    } else if (width === 2) {
+      f.get(ready).shuffle([0, 1, 4, 5, 8, 9, 12, 13, ...lanes32, ...lanes32]);
+      f.memLane('v128.store64_lane', 0, offset);
     } else f.mem('v128.store', offset, 2);
   } else {
     for (let lane = 0; lane < count; lane++) {

@@ -1,6 +1,8 @@
 /*
  * Reductions: accumulators for every group of lanes, and how they come together at the end. The order of a sum is fixed
- * by the shape: lane j of group g sums every (4 · groups)-th element, then groups join pairwise, then lanes.
+ * by the shape: lane j of group g sums every (4 · groups)-th element, then groups join pairwise, then lanes. A long sum in
+ * f32 is made in strips, which a compensated sum takes in (Kahan 1965): many equal elements would otherwise all round the
+ * same way.
  */
 import type { BinaryOp, DType, ReduceOp } from '@dl/tensor';
 import type { Local } from '../wasm/assembler';
@@ -45,6 +47,8 @@ export interface Accumulator {
   readonly value: Value;
   /** Of an argmax: where the value was found. */
   readonly place: Value | null;
+  /** Of a sum in strips: of those that are complete, with what rounding lost. */
+  readonly total: { readonly sum: Value; readonly lost: Value } | null;
 }
 
 function fresh(site: Site, dtype: DType, groups: number, fill: number): Value {
@@ -59,11 +63,41 @@ function fresh(site: Site, dtype: DType, groups: number, fill: number): Value {
 /**
  * @param operand - dtype of what is reduced
  * @param groups - groups of lanes that accumulate apart; 0 for one value in every lane
+ * @param inStrips - whether `endStrip` will be called
  */
-export function startReduction(site: Site, planned: PlannedOp, operand: DType, groups: number): Accumulator {
+export function startReduction(
+  site: Site,
+  planned: PlannedOp,
+  { operand, groups, inStrips }: { operand: DType; groups: number; inStrips: boolean },
+): Accumulator {
   const { identity } = joining(planned.op.op as ReduceOp, operand);
   const place = planned.op.op === 'argmax' ? fresh(site, 'i32', groups, noPlace) : null;
-  return { planned, value: fresh(site, operand, groups, identity), place };
+  const compensated = inStrips && planned.op.op === 'sum' && operand === 'f32';
+  const total = compensated ? { sum: fresh(site, operand, groups, 0), lost: fresh(site, operand, groups, 0) } : null;
+  return { planned, value: fresh(site, operand, groups, identity), place, total };
+}
+
+/** Adds the strip that is complete to the total, and starts the next. */
+export function endStrip(site: Site, { value, total }: Accumulator): void {
+  if (total === null) return;
+  const { f } = site.frame;
+  const v = site.vectors.width(value.regs.length);
+  const { sum, lost } = total;
+  v.scope(() => {
+    const corrected = v.op('f32x4.sub', value.regs, lost.regs);
+    const next = v.op('f32x4.add', sum.regs, corrected);
+    const error = v.op('f32x4.sub', v.op('f32x4.sub', next, sum.regs), corrected);
+    // An infinite sum must not become NaN by what it "lost".
+    const finite = v.op('f32x4.eq', error, error);
+    const kept = v.op('v128.and', error, finite);
+    update(site.vectors, lost, { ...lost, regs: kept });
+    update(site.vectors, sum, { ...sum, regs: next });
+    return [];
+  });
+  for (const local of value.regs) {
+    site.frame.target.constants.splat(f, 'f32x4', 0);
+    f.set(local);
+  }
 }
 
 /** The registers of the groups of the current block, out of those of all groups. */
@@ -207,6 +241,12 @@ function join(site: Site, acc: Accumulator, a: Found | Value, b: Found | Value):
 /** Brings the groups and lanes of an accumulator together and releases what is no longer needed. */
 export function finishReduction(site: Site, acc: Accumulator, lanesReduced: boolean): Value {
   const { vectors } = site;
+  if (acc.total !== null) {
+    endStrip(site, acc);
+    update(vectors, acc.value, acc.total.sum);
+    vectors.release(acc.total.sum);
+    vectors.release(acc.total.lost);
+  }
   const part = (group: number): Found | Value =>
     acc.place ? { value: groupOf(acc.value, group), place: groupOf(acc.place, group) } : groupOf(acc.value, group);
   if (lanesReduced && !acc.value.uniform) {

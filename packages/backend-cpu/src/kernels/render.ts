@@ -134,10 +134,11 @@ export function renderKernel(module: ModuleBuilder, target: Target, kernel: Kern
   };
 }
 
+const isHalf = (producer: Producer): boolean => 'dtype' in producer && producer.dtype === 'f16';
+
 /** Whether a kernel can be rendered; a string says why not. */
 export function rendersKernel(kernel: Kernel): true | string {
-  const half = kernel.bindings.find((b) => b.dtype === 'f16');
-  if (half) return 'there is no f16';
+  if (kernel.producer && isHalf(kernel.producer)) return `there is no ${kernel.producer.kind} of f16; compute in f32`;
   if (kernel.rows.length + kernel.reduced.length > 30) return 'it has more than 30 axes';
   for (const instruction of kernel.body) {
     const { op } = instruction;

@@ -22,7 +22,7 @@ const byte = { type: 'i32', load: 'i32.load8_u', store: 'i32.store8', add: 'i32.
 export const scalarKinds: Readonly<Record<DType, ScalarKind>> = {
   f32: { type: 'f32', load: 'f32.load', store: 'f32.store', add: 'f32.add', mul: 'f32.mul' },
   f64: { type: 'f64', load: 'f64.load', store: 'f64.store', add: 'f64.add', mul: 'f64.mul' },
-  f16: byte,
+  f16: { ...byte, load: 'i32.load16_u', store: 'i32.store16' },
   i32: integer,
   u32: integer,
   u8: byte,

@@ -1,9 +1,9 @@
 /*
- * Values in registers. A group is four lanes: one register of f32, i32 or u32; u8 as i32 from 0 to 255; bool as masks of
+ * Values in registers. A group is four lanes: one register of f32, i32 or u32; u8 as i32 from 0 to 255; f16 as its bits; bool as masks of
  * 32 bits; two registers of f64. A value has the registers of all groups that go together, or one set for all of them
  * where it does not differ between lanes.
  */
-import type { DType } from '@dl/tensor';
+import { type DType, encodeHalf } from '@dl/tensor';
 import type { FunctionBuilder, Local } from '../wasm/assembler';
 import { bits32, type Operand, type Splat, splat, type Vec, VectorEmitter } from '../wasm/vector';
 import type { Target } from './target';
@@ -66,8 +66,9 @@ export class Vectors {
 export function splatOf(dtype: DType, value: number): Splat {
   switch (dtype) {
     case 'f32':
-    case 'f16':
       return splat('f32x4', value);
+    case 'f16':
+      return bits32(encodeHalf(value));
     case 'f64':
       return splat('f64x2', value);
     case 'bool':
