@@ -14,10 +14,10 @@ test('every f16 is the f32 that it stands for', async () => {
 });
 
 test('every f16 comes back from f32 with its bits; NaN stays NaN', async () => {
-  const got = await tensor(patterns).cast('f32').add(0).neg().neg().cast('f16').data('f16');
+  const got = await tensor(patterns).cast('f32').neg().neg().cast('f16').data('f16');
   for (const bits of patterns) {
     if (isNaNPattern(bits)) expect(isNaNPattern(got[bits]!)).toBe(true);
-    else expect(got[bits]).toBe(bits === 0x8000 ? 0 : bits); // −0 + 0 is 0
+    else expect(got[bits]).toBe(bits);
   }
 });
 

@@ -2,6 +2,7 @@
 import { type DType, dtypeOfArray, isFloat, type TypedArray, zerosArray } from './dtype';
 import { DTypeError, ShapeError, ValueError } from './errors';
 import type { Node } from './graph/node';
+import { encodeHalf, numbersOf } from './half';
 import { leaf, record } from './ops/record';
 import { defaultGenerator, type Generator, randomBits } from './random';
 import { Value } from './run/value';
@@ -18,7 +19,8 @@ export interface TensorOptions {
 /**
  * A tensor of host data, which is copied.
  *
- * @param data - a number, nested arrays of equal lengths, or a typed array with a `shape`
+ * @param data - a number, nested arrays of equal lengths, or a typed array with a `shape`; numbers are rounded into the dtype. A
+ *   Uint16Array holds the bits of f16
  * @param shape - for flat data; otherwise the nesting is the shape
  * @throws ShapeError if rows differ in length or the shape holds another number of elements
  */
@@ -59,15 +61,17 @@ function fromTyped(data: TypedArray, dtype: DType | undefined): HostData {
   const own = dtypeOfArray(data);
   if (own === undefined)
     throw new DTypeError(
-      `tensor: no dtype holds a ${data.constructor.name}. Use Float32Array, Float64Array, Int32Array, Uint32Array or Uint8Array.`,
+      `tensor: no dtype holds a ${data.constructor.name}. Use Float32Array, Float64Array, Int32Array, Uint32Array, Uint8Array, or Uint16Array for the bits of f16.`,
     );
-  return convert(data, [data.length], dtype ?? own);
+  if (own === 'f16' && (dtype ?? own) === 'f16')
+    return { array: data.slice() as TypedArray, shape: [data.length], dtype: 'f16' };
+  return convert(numbersOf(data, own), [data.length], dtype ?? own);
 }
 
 function convert(data: ArrayLike<number>, shape: Shape, dtype: DType): HostData {
-  if (dtype === 'f16') throw new DTypeError('tensor: f16 is made by cast, from f32.');
   const array = zerosArray(dtype, data.length);
-  if (dtype === 'bool') for (let i = 0; i < data.length; i++) array[i] = data[i] === 0 ? 0 : 1;
+  if (dtype === 'f16') for (let i = 0; i < data.length; i++) array[i] = encodeHalf(data[i]!);
+  else if (dtype === 'bool') for (let i = 0; i < data.length; i++) array[i] = data[i] === 0 ? 0 : 1;
   else array.set(data);
   return { array, shape, dtype };
 }

@@ -6,7 +6,7 @@ import { DTypeError } from './errors';
 
 export type DType = 'f32' | 'f64' | 'f16' | 'i32' | 'u32' | 'u8' | 'bool';
 
-/** The typed arrays that hold elements on the host. A bool is one byte, 0 or 1. */
+/** The typed arrays that hold elements on the host. A bool is one byte, 0 or 1; an f16 is its 16 bits. */
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array | Uint16Array;
 
 export interface HostArrays {
@@ -76,12 +76,13 @@ export function hostArray<D extends DType>(
 export const zerosArray = <D extends DType>(dtype: D, length: number): HostArrays[D] =>
   hostArray(dtype, new ArrayBuffer(length * byteWidth(dtype)), 0, length);
 
-/** The dtype that a typed array holds, or undefined for one that no tensor can have. */
+/** The dtype that a typed array holds, or undefined for one that no tensor can have. A Uint16Array holds the bits of f16. */
 export function dtypeOfArray(array: ArrayBufferView): DType | undefined {
   if (array instanceof Float32Array) return 'f32';
   if (array instanceof Float64Array) return 'f64';
   if (array instanceof Int32Array) return 'i32';
   if (array instanceof Uint32Array) return 'u32';
+  if (array instanceof Uint16Array) return 'f16';
   if (array instanceof Uint8Array || array instanceof Uint8ClampedArray) return 'u8';
   return undefined;
 }

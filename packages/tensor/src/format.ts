@@ -1,5 +1,6 @@
 /** Turns flat data into nested arrays, and into text for people. */
 import type { DType, TypedArray } from './dtype';
+import { numbersOf } from './half';
 import { type Shape, showShape, sizeOf } from './shape';
 
 /** Nested arrays of rank R; of any rank when R is not known. */
@@ -20,7 +21,8 @@ export type NestedAny = number | boolean | readonly NestedAny[];
 
 /** Flat row-major data as nested arrays. */
 export function nest(data: TypedArray, shape: Shape, dtype: DType): NestedAny {
-  const element = (i: number): number | boolean => (dtype === 'bool' ? data[i] !== 0 : data[i]!);
+  const numbers = numbersOf(data, dtype);
+  const element = (i: number): number | boolean => (dtype === 'bool' ? data[i] !== 0 : numbers[i]!);
   const level = (axis: number, offset: number, step: number): NestedAny => {
     if (axis === shape.length) return element(offset);
     const inner = step / Math.max(shape[axis]!, 1);
@@ -43,6 +45,7 @@ export function format(
   dtype: DType,
   { digits = 4, edge = 8 }: FormatOptions = {},
 ): string {
+  const numbers = numbersOf(data, dtype);
   const show = (value: number): string => {
     if (dtype === 'bool') return value ? 'true' : 'false';
     if (!dtype.startsWith('f') || Number.isInteger(value) || !Number.isFinite(value)) return String(value);
@@ -50,7 +53,7 @@ export function format(
     return small || Math.abs(value) >= 1e6 ? value.toExponential(digits) : value.toFixed(digits);
   };
   const lines = (axis: number, offset: number, step: number): string => {
-    if (axis === shape.length) return show(data[offset]!);
+    if (axis === shape.length) return show(numbers[offset]!);
     const n = shape[axis]!;
     const inner = step / Math.max(n, 1);
     const places = n > edge ? [...range(0, edge >> 1), -1, ...range(n - (edge >> 1), n)] : range(0, n);

@@ -10,6 +10,7 @@ export { type FormatOptions, format, type Nested, type NestedAny } from './forma
 export * from './functions';
 export { gradEnabled, withGrad } from './graph/mode';
 export * from './graph/node';
+export { decodeHalf, encodeHalf } from './half';
 export { HostBuffer } from './host-buffer';
 export type { Bound, Expr } from './index/expression';
 export type * from './kernel';

@@ -15,6 +15,7 @@ import { type DType, type HostArrays, isFloat, type TypedArray } from './dtype';
 import { DTypeError, ShapeError, ValueError } from './errors';
 import { type Nested, nest } from './format';
 import type { BinaryOp, ConvolutionSpec, Node, OpAttributes, UnaryOp, Window } from './graph/node';
+import { numbersOf } from './half';
 import { convolution, dot } from './ops/contraction';
 import { binary, bitcast, cast, trueDivide, unary, where } from './ops/elementwise';
 import { argsort, argtopk, gather, scan, scatter } from './ops/indexing';
@@ -117,7 +118,7 @@ export class Tensor {
 
   // Reading.
 
-  /** The elements in row-major order. With a dtype, the tensor must have it. */
+  /** The elements in row-major order; f16 as its bits in a Uint16Array. With a dtype, the tensor must have it. */
   async data<D extends DType = DType>(dtype?: D): Promise<DType extends D ? TypedArray : HostArrays[D]> {
     this.#checkRead('data', dtype);
     return (await read(this.node)) as never;
@@ -148,7 +149,7 @@ export class Tensor {
       throw new ShapeError(
         `item: the shape is ${showShape(this.shape)}, but only a tensor of one element is a number. Reduce it first.`,
       );
-    return (await read(this.node))[0]!;
+    return numbersOf(await read(this.node), this.dtype)[0]!;
   }
 
   /** Computes and stores the value now. */
@@ -502,6 +503,7 @@ export class Tensor {
   mean(axes?: Axes, options?: KeepDims): Tensor {
     const over = checkAxes('mean', axes, this.rank);
     const count = over.reduce((n, a) => n * this.shape[a]!, 1);
+    if (this.dtype === 'f16') return this.cast('f32').mean(over, options).cast('f16'); // the sum may be beyond f16
     const float = isFloat(this.dtype) ? this : this.cast('f32');
     return float.sum(over, options).div(count);
   }

@@ -28,7 +28,7 @@ export function emitPickedRows(builder: GraphBuilder, node: GraphNode<'gather'>)
   const [x, index] = node.sources as readonly [number, number];
   const { shape, dtype } = nodes[x]!;
   const length = shape[axis]!;
-  const isPick = node.shape[axis] === 1 && length > 1 && length <= longestRow && isFloat(dtype);
+  const isPick = node.shape[axis] === 1 && length > 1 && length <= longestRow && isFloat(dtype) && dtype !== 'f16';
   if (!isPick || nodes[baseOf(nodes, x)]!.op === 'data') return builder.add(node);
   const here = positionIs(builder, index, axis, shape);
   const alone = builder.emit('where', [here, x], { operands: [null, null, 0] }, shape, dtype, [-1]);

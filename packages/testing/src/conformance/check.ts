@@ -1,5 +1,5 @@
 /** Runs rows of the suite on the backend in use and compares each result with the evaluator. */
-import { type Backend, compile, type DType, memoryPlan, setMemoryPlan, Tensor, tensor } from '@dl/tensor';
+import { type Backend, compile, type DType, decodeHalf, memoryPlan, setMemoryPlan, Tensor, tensor } from '@dl/tensor';
 import { evaluateNode } from '../evaluate/program';
 import type { Value } from '../evaluate/value';
 import { compareValues, type Tolerance } from '../tolerance';
@@ -10,7 +10,9 @@ const replays = 3;
 export const toTensor = ({ data, shape, dtype }: Value): Tensor => tensor(data, shape, { dtype });
 
 export async function readValue(x: Tensor): Promise<Value> {
-  return { shape: x.shape, dtype: x.dtype, data: Float64Array.from(await x.data()) };
+  const data = await x.data();
+  const numbers = x.dtype === 'f16' ? Float64Array.from(data, decodeHalf) : Float64Array.from(data);
+  return { shape: x.shape, dtype: x.dtype, data: numbers };
 }
 
 const listed = (results: Tensor | readonly Tensor[]): readonly Tensor[] =>
@@ -62,9 +64,12 @@ const describeCall = (call: Call): string => {
   return call.label ? `${call.label}, ${shapes}` : shapes;
 };
 
-/** A tolerance for f32 is far too loose for f64. */
+/**
+ * A tolerance for f32 is far too loose for f64. In f16 each operation computes in f32 and rounds once: what differs in the last
+ * bits of f32 may fall on either side of a tie, to one of two neighbours, 2⁻¹⁰ apart; what is exact in f32 stays exact.
+ */
 const toleranceFor = (row: Row, dtype: DType): Tolerance =>
-  dtype === 'f64' && row.tolerance?.rtol !== 0 ? {} : (row.tolerance ?? {});
+  (dtype === 'f64' || dtype === 'f16') && row.tolerance?.rtol !== 0 ? {} : (row.tolerance ?? {});
 
 const ways = { eager: checkEager, compiled: checkCompiled } as const;
 

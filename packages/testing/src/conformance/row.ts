@@ -41,16 +41,16 @@ export interface Row {
   readonly tolerance?: Tolerance;
 }
 
-export const floats: readonly DType[] = ['f32', 'f64'];
+export const floats: readonly DType[] = ['f32', 'f64', 'f16'];
 export const integers: readonly DType[] = ['i32', 'u32', 'u8'];
 /** Dtypes in which sums and products are made. */
-export const numbers: readonly DType[] = ['f32', 'f64', 'i32', 'u32'];
-export const all: readonly DType[] = ['f32', 'f64', 'i32', 'u32', 'u8', 'bool'];
+export const numbers: readonly DType[] = ['f32', 'f64', 'f16', 'i32', 'u32'];
+export const all: readonly DType[] = ['f32', 'f64', 'f16', 'i32', 'u32', 'u8', 'bool'];
 
 const specials: Readonly<Record<DType, readonly number[]>> = {
   f32: [0, -0, 1, -1, 0.5, 2.5, -2.5, 3.75, -1e-3, 100.25, 1e30, -1e30, Infinity, -Infinity, NaN, 7, -8.5],
   f64: [0, -0, 1, -1, 0.5, 2.5, -2.5, 3.75, -1e-3, 100.25, 1e300, -1e300, Infinity, -Infinity, NaN, 7, -8.5],
-  f16: [0, 1, -1, 0.5, -2.5],
+  f16: [0, -0, 1, -1, 0.5, 2.5, -2.5, 3.75, -1e-3, 100.25, 65504, -65504, Infinity, -Infinity, NaN, 2 ** -24, 7, -8.5],
   i32: [0, 1, -1, 2, -2, 7, -7, 100, 2 ** 31 - 1, -(2 ** 31), 31, 65537],
   u32: [0, 1, 2, 7, 100, 2 ** 31, 2 ** 32 - 1, 31, 65537],
   u8: [0, 1, 2, 7, 100, 128, 255, 31],

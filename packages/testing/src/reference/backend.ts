@@ -34,7 +34,7 @@ export interface ReferenceBackend extends Backend {
 }
 
 const defaults: Capabilities = {
-  dtypes: ['f32', 'f64', 'i32', 'u32', 'u8', 'bool'],
+  dtypes: ['f32', 'f64', 'f16', 'i32', 'u32', 'u8', 'bool'],
   maxBindings: 64,
   maxOperations: 256,
   syncReads: true,
