@@ -16,12 +16,23 @@ interface Held {
 
 const finalizer = new FinalizationRegistry<Held>(({ backend, storage }) => giveBack(backend, storage));
 
-/** Values above this size weigh on the collector. */
-const ballastFrom = 1 << 14;
+/** How many bytes are stored before a value takes on their weight: one buffer for many small values. */
+const ballastFrom = 1 << 17;
 const ballastShare = 8;
 
 /** Bytes stored since the event loop last turned, when finalisers had their chance. */
 let sinceTurn = 0;
+
+/** Bytes stored whose weight no value carries yet. */
+let unweighed = 0;
+
+function ballastFor(byteLength: number): ArrayBuffer | null {
+  unweighed += byteLength;
+  if (unweighed < ballastFrom) return null;
+  const ballast = new ArrayBuffer(Math.floor(unweighed / ballastShare));
+  unweighed = 0;
+  return ballast;
+}
 
 export class Value implements Stored {
   #held: Held | null = null;
@@ -54,7 +65,7 @@ export class Value implements Stored {
     if (!shared) {
       finalizer.register(this, held, this);
       sinceTurn += this.byteLength;
-      if (this.byteLength >= ballastFrom) this.ballast = new ArrayBuffer(Math.floor(this.byteLength / ballastShare));
+      this.ballast = ballastFor(this.byteLength);
     }
     return this;
   }
