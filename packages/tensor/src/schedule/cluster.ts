@@ -202,7 +202,7 @@ function adopt(state: Clustering, index: number, node: GraphNode): boolean {
   if (!isOpen(state, target) || target.members.length >= state.maxMembers || target.inputs.length + 3 > state.maxInputs) return false;
   let coords: Coords | null = null;
   for (const s of node.sources) {
-    const own = state.clusterOf(s) === latest ? state.coords[s]! : null;
+    const own = state.clusterOf(s) === latest && isIterated(state, target, s) ? state.coords[s]! : null;
     if (own !== null && (coords === null || countDims(own) > countDims(coords))) coords = own;
   }
   if (coords === null) return false;
@@ -225,6 +225,10 @@ function adopt(state: Clustering, index: number, node: GraphNode): boolean {
   addInputs(state, latest, target.inputs, inputs);
   return true;
 }
+
+/** Whether a cluster iterates over a value of its own element by element; its producer's result may be read otherwise. */
+const isIterated = (state: Clustering, { producer, mixes, dims }: Cluster, node: number): boolean =>
+  node !== producer || !mixes || state.coords[node]!.every((list) => state.dims.resolve(list).every((d) => state.dims.resolve(dims).includes(d)));
 
 const none: readonly number[] = [];
 
@@ -277,6 +281,7 @@ function joinWith(state: Clustering, a: number, b: number): boolean {
   if (best === null) return mergeByRows(state, a, b);
   const all = state.dims.resolve(to.dims).length;
   if (countDims(state.dims.resolveAll(best.coords!)) < all && joinByShared(state, a, b, all)) return true;
+  if (!isIterated(state, clusters[a]!, best.base)) return mergeByRows(state, a, b);
   return merge(state, a, b, state.coords[best.base]!, best.coords!);
 }
 
@@ -316,12 +321,12 @@ function canTry(state: Clustering, from: Cluster, to: Cluster): boolean {
   return from.members.length + to.members.length <= state.maxMembers;
 }
 
-function finish(state: Clustering, a: number, b: number, relation: Relation | null): boolean {
+function finish(state: Clustering, a: number, b: number, relation: Relation | null, byRows = false): boolean {
   const from = state.clusters[a]!;
   const to = state.clusters[b]!;
   if (relation === null || !keepsLead(state, from, to, relation.reduced) || !keepsPositions(state, from, to)) return false;
-  if (!agreesWith(state, a, to) || !fitsBindings(state, a, b)) return false;
-  const mixes = from.mixes || to.mixes || to.inputs.some((i) => i.coords === null && i.base === from.producer);
+  if (!agreesWith(state, a, to, byRows) || !fitsBindings(state, a, b)) return false;
+  const mixes = from.mixes || to.mixes || to.inputs.some((i) => i.base === from.producer && (i.coords === null || byRows));
   const kept = state.order.merge(a, b);
   if (kept < 0) return false;
   commit(state, from, to, relation, kept);
@@ -351,21 +356,21 @@ function mergeByRows(state: Clustering, a: number, b: number): boolean {
   const lead = state.coords[from.producer]![axis]!;
   const { dims } = state;
   dims.beginMatch();
-  for (const { base, partial } of to.inputs) {
+  for (const { base, partial, coords } of to.inputs) {
     if (state.clusterOf(base) !== a) continue;
-    const list = partial?.[axis];
+    const list = base === from.producer ? (coords ?? partial)?.[axis] : null;
     const pairs = list == null ? null : dims.align(lead, list);
     if (pairs === null || !pairUp(dims, pairs)) return false;
   }
   to.dims = dims.resolve(to.dims);
   to.reduced = dims.resolve(to.reduced);
-  if (from.members.length === 0) return finish(state, a, b, { dims: to.dims, reduced: to.reduced });
+  if (from.members.length === 0) return finish(state, a, b, { dims: to.dims, reduced: to.reduced }, true);
   if (from.reduced.length > 0 || to.reduced.length > 0) return false;
   const pairs = dims.align(from.dims, to.dims);
   if (pairs === null || !pairUp(dims, pairs)) return false;
   from.dims = dims.resolve(from.dims);
   to.dims = dims.resolve(to.dims);
-  return finish(state, a, b, { dims: from.dims, reduced: [] });
+  return finish(state, a, b, { dims: from.dims, reduced: [] }, true);
 }
 
 /** Pairs the dimensions of the value, and decides what is a row and what is reduced; null if the spaces do not fit. */
@@ -452,7 +457,7 @@ function keepsLead(state: Clustering, a: Cluster, b: Cluster, reduced: readonly 
 }
 
 /** Whether b reads every value of a at the element at which a computes it. */
-function agreesWith(state: Clustering, a: number, b: Cluster): boolean {
+function agreesWith(state: Clustering, a: number, b: Cluster, byRows: boolean): boolean {
   const { dims } = state;
   const from = state.clusters[a]!;
   for (const input of b.inputs) {
@@ -460,9 +465,10 @@ function agreesWith(state: Clustering, a: number, b: Cluster): boolean {
     const made = state.coords[input.base]!;
     const { coords, partial } = input;
     if (coords === null && !readsRows(from, input)) return false;
-    const lead = coords === null ? leadAxis(state, from) : -1;
+    const rowsOnly = coords === null || (byRows && input.base === from.producer);
+    const lead = rowsOnly ? leadAxis(state, from) : -1;
     for (let axis = 0; axis < made.length; axis++) {
-      if (coords === null && axis !== lead) continue;
+      if (rowsOnly && axis !== lead) continue;
       const list = (coords ?? partial!)[axis]!;
       if (list === null || !corresponds(dims, made[axis]!, list)) return false;
     }
