@@ -16,12 +16,15 @@ const operand = (x: TensorLike): Operand => (x instanceof Tensor ? x.node : x);
 
 /** The same as the method, with a number on either side. */
 export const add = (a: TensorLike, b: TensorLike): Tensor => new Tensor(binary('add', operand(a), operand(b)));
-export const sub = (a: TensorLike, b: TensorLike): Tensor => add(a, b instanceof Tensor ? b.neg() : -Number(b));
+export const sub = (a: TensorLike, b: TensorLike): Tensor =>
+  new Tensor(binary('add', operand(a), b instanceof Tensor ? b.neg().node : -Number(b), 'sub'));
 export const mul = (a: TensorLike, b: TensorLike): Tensor => new Tensor(binary('mul', operand(a), operand(b)));
 export const div = (a: TensorLike, b: TensorLike): Tensor => new Tensor(trueDivide(operand(a), operand(b)));
 export const pow = (a: TensorLike, b: TensorLike): Tensor => new Tensor(binary('pow', operand(a), operand(b)));
-export const maximum = (a: TensorLike, b: TensorLike): Tensor => new Tensor(binary('max', operand(a), operand(b)));
-export const minimum = (a: TensorLike, b: TensorLike): Tensor => new Tensor(binary('min', operand(a), operand(b)));
+export const maximum = (a: TensorLike, b: TensorLike): Tensor =>
+  new Tensor(binary('max', operand(a), operand(b), 'maximum'));
+export const minimum = (a: TensorLike, b: TensorLike): Tensor =>
+  new Tensor(binary('min', operand(a), operand(b), 'minimum'));
 export const where = (condition: Tensor, a: TensorLike, b: TensorLike): Tensor =>
   new Tensor(whereNodes(condition.node, operand(a), operand(b)));
 export const matmul = (a: Tensor, b: Tensor): Tensor => a.matmul(b);

@@ -16,6 +16,7 @@ import { DTypeError, ShapeError, ValueError } from './errors';
 import { type Nested, nest } from './format';
 import type { BinaryOp, ConvolutionSpec, Node, OpAttributes, UnaryOp, Window } from './graph/node';
 import { numbersOf } from './half';
+import { inOperation } from './operation-name';
 import { convolution, dot } from './ops/contraction';
 import { binary, bitcast, cast, trueDivide, unary, where } from './ops/elementwise';
 import { argsort, argtopk, gather, scan, scatter } from './ops/indexing';
@@ -200,8 +201,8 @@ export class Tensor {
   #unary(op: UnaryOp): Tensor {
     return new Tensor(unary(op, this.node));
   }
-  #binary(op: BinaryOp, other: TensorLike): Tensor {
-    return new Tensor(binary(op, this.node, operandOf(other)));
+  #binary(op: BinaryOp, other: TensorLike, operation: string = op): Tensor {
+    return new Tensor(binary(op, this.node, operandOf(other), operation));
   }
 
   /** The values in another dtype. Float to integer truncates and saturates; to bool is ≠ 0. */
@@ -309,7 +310,7 @@ export class Tensor {
     return this.#binary('add', other);
   }
   sub(other: TensorLike): Tensor {
-    return typeof other === 'object' ? this.#binary('add', other.neg()) : this.#binary('add', -Number(other));
+    return this.#binary('add', typeof other === 'object' ? other.neg() : -Number(other), 'sub');
   }
   mul(other: TensorLike): Tensor {
     return this.#binary('mul', other);
@@ -334,10 +335,10 @@ export class Tensor {
   }
   /** The larger of the two; NaN if either is. Between tensors that tie, each takes half the gradient; a number that ties takes all. */
   maximum(other: TensorLike): Tensor {
-    return this.#binary('max', other);
+    return this.#binary('max', other, 'maximum');
   }
   minimum(other: TensorLike): Tensor {
-    return this.#binary('min', other);
+    return this.#binary('min', other, 'minimum');
   }
   /** Limits to [low, high]; at a limit the gradient is 1. */
   clamp(low: number, high: number): Tensor {
@@ -348,19 +349,22 @@ export class Tensor {
     return this.#binary('eq', other);
   }
   ne(other: TensorLike): Tensor {
-    return this.eq(other).not();
+    return this.#binary('eq', other, 'ne').not();
   }
   lt(other: TensorLike): Tensor {
     return this.#binary('lt', other);
   }
+  #greater(other: TensorLike, operation: string): Tensor {
+    return new Tensor(binary('lt', operandOf(other), this.node, operation));
+  }
   gt(other: TensorLike): Tensor {
-    return new Tensor(binary('lt', operandOf(other), this.node));
+    return this.#greater(other, 'gt');
   }
   le(other: TensorLike): Tensor {
-    return this.lt(other).or(this.eq(other));
+    return this.#binary('lt', other, 'le').or(this.eq(other));
   }
   ge(other: TensorLike): Tensor {
-    return this.gt(other).or(this.eq(other));
+    return this.#greater(other, 'ge').or(this.eq(other));
   }
   and(other: TensorLike): Tensor {
     return this.#binary('and', other);
@@ -476,7 +480,7 @@ export class Tensor {
   }
   /** A tensor like this one, with `value` at the given place. */
   with(parts: readonly IndexPart[], value: TensorLike): Tensor {
-    return withValue(this, parts, value);
+    return inOperation('with', () => withValue(this, parts, value));
   }
 
   // Reductions.
@@ -513,41 +517,39 @@ export class Tensor {
     return this.#reduced(argmax(this.node, axis), axis, options);
   }
   argmin(axis?: number, options?: KeepDims): Tensor {
-    return (this.dtype === 'bool' ? this.not() : this.neg()).argmax(axis, options);
+    return inOperation('argmin', () => (this.dtype === 'bool' ? this.not() : this.neg()).argmax(axis, options));
   }
   all(axes?: Axes, options?: KeepDims): Tensor {
-    return this.ne(0)
-      .cast('i32')
-      .sum(axes, options)
-      .eq(checkAxes('all', axes, this.rank).reduce((n, a) => n * this.shape[a]!, 1));
+    const count = checkAxes('all', axes, this.rank).reduce((n, a) => n * this.shape[a]!, 1);
+    return this.ne(0).cast('i32').sum(axes, options).eq(count);
   }
   any(axes?: Axes, options?: KeepDims): Tensor {
-    return this.ne(0).cast('i32').sum(axes, options).gt(0);
+    return inOperation('any', () => this.ne(0).cast('i32').sum(axes, options).gt(0));
   }
   variance(axes?: Axes, options?: VarianceOptions): Tensor {
     return variance(this, axes, options);
   }
   std(axes?: Axes, options?: VarianceOptions): Tensor {
-    return std(this, axes, options);
+    return inOperation('std', () => std(this, axes, options));
   }
   /** x minus its mean over the axes. */
   centred(axes?: Axes): Tensor {
-    return centred(this, axes);
+    return inOperation('centred', () => centred(this, axes));
   }
   /** Euclidean norm, with gradient 0 at 0. */
   norm(axes?: Axes, options?: KeepDims): Tensor {
-    const squares = this.square().sum(axes, options);
+    const squares = inOperation('norm', () => this.square().sum(axes, options));
     const zero = squares.eq(0);
     return zero.where(0, zero.where(1, squares).sqrt());
   }
   logSumExp(axes?: Axes, options?: KeepDims): Tensor {
-    return logSumExp(this, axes, options);
+    return inOperation('logSumExp', () => logSumExp(this, axes, options));
   }
   softmax(axis: number): Tensor {
-    return softmax(this, axis);
+    return inOperation('softmax', () => softmax(this, axis));
   }
   logSoftmax(axis: number): Tensor {
-    return logSoftmax(this, axis);
+    return inOperation('logSoftmax', () => logSoftmax(this, axis));
   }
 
   // Contractions, windows, indexing by data.
@@ -599,10 +601,10 @@ export class Tensor {
     return new Tensor(scan(this.node, terms.node, axis, reverse));
   }
   cumsum(axis: number): Tensor {
-    return cumulativeSum(this, axis);
+    return inOperation('cumsum', () => cumulativeSum(this, axis));
   }
   cumprod(axis: number): Tensor {
-    return cumulativeProduct(this, axis);
+    return inOperation('cumprod', () => cumulativeProduct(this, axis));
   }
   argsort(axis = -1, { descending = false }: { readonly descending?: boolean } = {}): Tensor {
     return new Tensor(argsort(this.node, axis, descending));
@@ -636,7 +638,8 @@ const operandOf = (x: TensorLike): Node | number | boolean => (x instanceof Tens
 const startOf = (x: RuntimeStart): Node | number => (typeof x === 'number' ? x : x.node);
 
 /** Joins tensors along a new axis. */
-export const stack = (parts: readonly Tensor[], axis = 0): Tensor => stackParts(parts, axis, concat);
+export const stack = (parts: readonly Tensor[], axis = 0): Tensor =>
+  inOperation('stack', () => stackParts(parts, axis, concat));
 
 /** Joins tensors along an axis. */
 export function concat(parts: readonly Tensor[], axis = 0): Tensor {

@@ -119,10 +119,11 @@ const allNumbers = (operands: readonly Operand[]): boolean => operands.every((x)
 
 const constantNode = (value: number, dtype: DType): Node => record('constant', [], { value }, [], dtype);
 
-export function binary(op: BinaryOp, a: Operand, b: Operand): Node {
-  const operands = allNumbers([a, b]) ? [constantNode(Number(a), commonDType(op, [a])), b] : [a, b];
-  const dtype = enter(op, commonDType(op, operands), binaryDomain[op]);
-  const shape = commonShape(op, operands);
+/** An operation of two operands; `operation` is the name for messages. */
+export function binary(op: BinaryOp, a: Operand, b: Operand, operation: string = op): Node {
+  const operands = allNumbers([a, b]) ? [constantNode(Number(a), commonDType(operation, [a])), b] : [a, b];
+  const dtype = enter(operation, commonDType(operation, operands), binaryDomain[op]);
+  const shape = commonShape(operation, operands);
   const met = meet(operands, shape, dtype);
   const result = op === 'eq' || op === 'lt' ? 'bool' : dtype;
   return record(op, met.sources, { operands: met.operands }, shape, result);

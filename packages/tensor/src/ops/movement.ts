@@ -156,9 +156,25 @@ export function pad(
   return record('pad', [x], { low, high, interior, value, sizes }, sizes, x.dtype);
 }
 
+function checkPlace(x: Node, starts: readonly StartOperand[], sizes: Shape): void {
+  const fits =
+    starts.length === x.shape.length &&
+    sizes.length === x.shape.length &&
+    x.shape.every((n, i) => {
+      const start = typeof starts[i] === 'number' ? (starts[i] as number) : 0;
+      return start >= 0 && start + n <= sizes[i]!;
+    });
+  if (fits) return;
+  const at = starts.map((s) => (typeof s === 'number' ? s : '?'));
+  throw new ShapeError(
+    `place: ${showShape(x.shape)} at [${at.join(', ')}] does not lie within ${showShape(sizes)}. Start earlier, or use pad, which crops.`,
+  );
+}
+
 /** x placed into a field of `value` of the given sizes, at starts that may be read when the kernel runs. */
 export function place(x: Node, starts: readonly StartOperand[], sizes: Shape, value = 0): Node {
-  const run = runtimeStarts('pad', x, starts);
+  checkPlace(x, starts, sizes);
+  const run = runtimeStarts('place', x, starts);
   const high = sizes.map((n, i) => (typeof starts[i] === 'number' ? n - (starts[i] as number) - x.shape[i]! : 0));
   return record(
     'pad',
