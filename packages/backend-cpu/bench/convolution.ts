@@ -1,6 +1,7 @@
 /*
  * Speed of LeNet's convolutions and their gradients (batch 64), some larger ones, and linear layers:
- * `node --conditions=@dl/source --import tsx bench/convolution.ts [name…]`.
+ * `npx esbuild bench/convolution.ts --bundle --platform=node --format=esm
+ * --conditions=@dl/source --outfile=dist/bench.mjs && node dist/bench.mjs [name…]`.
  *
  * Prints the median and best milliseconds of short rounds after warming up, and GFLOPS of both.
  * Rounds are short, so that the best is that of an undisturbed one on a busy machine.

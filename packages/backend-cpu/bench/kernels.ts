@@ -1,5 +1,6 @@
 /*
- * Speed of fused kernels: `node --conditions=@dl/source --import tsx bench/kernels.ts [name…]`.
+ * Speed of fused kernels: `npx esbuild bench/kernels.ts --bundle --platform=node --format=esm
+ * --conditions=@dl/source --outfile=dist/bench.mjs && node dist/bench.mjs [name…]`.
  *
  * Prints milliseconds (median and best of short rounds, after warming up) and GB/s of what must be read and written
  * once, or GFLOPS, of the best: rounds are short, so that it is that of an undisturbed one on a busy machine. The
