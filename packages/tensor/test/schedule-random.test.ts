@@ -7,7 +7,7 @@ import { schedule } from '../src/schedule';
 /** Where the zeros around a convolution's data meet ∞ or NaN, a product may count or not. */
 const overflows = ['log', 'log1p', 'pow', 'reciprocal', 'sqrt', 'div', 'exp', 'expm1'];
 
-function isFinite({ program: { nodes } }: ProgramCase): boolean {
+function isPlain({ program: { nodes } }: ProgramCase): boolean {
   // A product that is not a sum of products keeps the sign of zero, which a division shows.
   return !nodes.some((n) => n.op === 'convolution' || n.op === 'dot') || !nodes.some((n) => overflows.includes(n.op));
 }
@@ -22,7 +22,7 @@ const isDefined = ({ program }: ProgramCase): boolean =>
 
 const numRuns = Number(process.env['SCHEDULE_RUNS'] ?? 400);
 
-const programs = programArbitrary().filter((p) => isDefined(p) && isFinite(p));
+const programs = programArbitrary().filter((p) => isDefined(p) && isPlain(p));
 
 describe('schedule', () => {
   it('computes what random programs mean', async () => {
@@ -37,7 +37,8 @@ describe('schedule', () => {
     const backend = referenceBackend({ capabilities: { maxBindings: 8, maxOperations: 12 } });
     const checked: typeof schedule = (program, capabilities) => {
       const made = schedule(program, capabilities);
-      for (const step of made.steps) if (step.kind === 'kernel') expect(step.kernel.bindings.length).toBeLessThanOrEqual(8);
+      for (const step of made.steps)
+        if (step.kind === 'kernel') expect(step.kernel.bindings.length).toBeLessThanOrEqual(8);
       return made;
     };
     await fc.assert(

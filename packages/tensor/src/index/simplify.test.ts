@@ -1,7 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Expr } from './expression';
-import { add, constant, decideBound, div, evaluate, linear, maxOf, minOf, mod, mul, parameter, sameExpr, substitute, variable } from './simplify';
+import {
+  add,
+  constant,
+  decideBound,
+  div,
+  evaluate,
+  linear,
+  maxOf,
+  minOf,
+  mod,
+  mul,
+  parameter,
+  sameExpr,
+  substitute,
+  variable,
+} from './simplify';
 
 /** An expression without simplification, and how it simplifies. */
 type Plain =
@@ -22,7 +37,11 @@ const { plain } = fc.letrec<{ plain: Plain }>((tie) => ({
     fc.record({ kind: fc.constant('param' as const) }),
     fc.record({ kind: fc.constant('add' as const), a: tie('plain'), b: tie('plain') }),
     fc.record({ kind: fc.constant('mul' as const), a: tie('plain'), by: fc.integer({ min: -6, max: 12 }) }),
-    fc.record({ kind: fc.constantFrom('div' as const, 'mod' as const), a: tie('plain'), by: fc.constantFrom(1, 2, 3, 4, 6, 8, 12, 24) }),
+    fc.record({
+      kind: fc.constantFrom('div' as const, 'mod' as const),
+      a: tie('plain'),
+      by: fc.constantFrom(1, 2, 3, 4, 6, 8, 12, 24),
+    }),
   ),
 }));
 

@@ -155,7 +155,12 @@ function recombine(sum: Sum): boolean {
     if (part.kind !== 'mod' || f === 0) continue;
     for (let j = 0; j < atoms.length; j++) {
       const rest = atoms[j]!;
-      if (j === i || factors[j] !== f * part.divisor || (rest.kind !== 'div' && rest.kind !== 'mod' && rest.kind !== 'var')) continue;
+      if (
+        j === i ||
+        factors[j] !== f * part.divisor ||
+        (rest.kind !== 'div' && rest.kind !== 'mod' && rest.kind !== 'var')
+      )
+        continue;
       const quotient = div(part.term, part.divisor);
       const whole = sameExpr(rest, quotient)
         ? part.term

@@ -5,7 +5,8 @@
  */
 import { byteWidth } from '../dtype';
 import { sizeOf } from '../shape';
-import { type Clustering, type Input, isOpen, merge } from './cluster';
+import { isOpen, merge } from './cluster-merge';
+import type { Clustering, Input } from './cluster-state';
 import type { Coords } from './dims';
 import { classOf, type GraphNode } from './graph';
 
@@ -42,7 +43,8 @@ function joinList(state: Clustering, list: { cluster: number; coords: Coords }[]
   }
 }
 
-const dimCount = (state: Clustering, coords: Coords): number => coords.reduce((n, list) => n + state.dims.resolve(list).length, 0);
+const dimCount = (state: Clustering, coords: Coords): number =>
+  coords.reduce((n, list) => n + state.dims.resolve(list).length, 0);
 
 const coversAll = (state: Clustering, cluster: number, coords: Coords): boolean =>
   dimCount(state, coords) === state.dims.resolve(state.clusters[cluster]!.dims).length;
@@ -72,7 +74,8 @@ export function sink(state: Clustering): void {
   const users = usersOf(state);
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i]!;
-    if (state.began[i]! < 0 || classOf[node.op] !== 'elementwise' || node.op === 'gather' || node.op === 'random') continue;
+    if (state.began[i]! < 0 || classOf[node.op] !== 'elementwise' || node.op === 'gather' || node.op === 'random')
+      continue;
     if (users.raw[i] === 1) continue;
     const to = soleUser(state, users, i);
     if (to >= 0) moveTo(state, users, i, node, to);
@@ -131,7 +134,8 @@ function moveTo(state: Clustering, users: Users, index: number, node: GraphNode,
   for (const s of node.sources) {
     const input = state.arrive(s, coords);
     if (input.coords === null && state.clusterOf(input.base) === to) return;
-    if (classOf[state.graph.nodes[input.base]!.op] !== 'index' && state.clusterOf(input.base) !== to) inputs.push(input);
+    if (classOf[state.graph.nodes[input.base]!.op] !== 'index' && state.clusterOf(input.base) !== to)
+      inputs.push(input);
   }
   if (inputs.length > state.maxInputs) return;
   state.began[index] = to;
@@ -146,7 +150,12 @@ function isLevel(state: Clustering, cluster: number, coords: Coords): boolean {
   const { dims: all, reduced } = state.clusters[cluster]!;
   const own = new Set(coords.flatMap((list) => [...dims.resolve(list)]));
   const rest = dims.resolve(all).filter((d) => !own.has(d));
-  return rest.length === 0 || (reduced.length > 0 && rest.length === dims.resolve(reduced).length && rest.every((d) => dims.resolve(reduced).includes(d)));
+  return (
+    rest.length === 0 ||
+    (reduced.length > 0 &&
+      rest.length === dims.resolve(reduced).length &&
+      rest.every((d) => dims.resolve(reduced).includes(d)))
+  );
 }
 
 /** Whether computing a node elsewhere stores no more bytes than storing it. */

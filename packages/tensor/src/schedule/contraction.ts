@@ -51,10 +51,29 @@ export function dotForm(node: GraphNode<'dot'>, lhs: readonly number[], rhs: rea
     return coords;
   };
   return {
-    batch, m, n, k,
+    batch,
+    m,
+    n,
+    k,
     order: Array.from({ length: atK }, (_, i) => i),
-    left: { source: 0, coords: place(lhs.length, [[lhsBatch, 0], [lhsFree, atM], [lhsContract, atK]]), bounds: [] },
-    right: { source: 1, coords: place(rhs.length, [[rhsBatch, 0], [rhsFree, atN], [rhsContract, atK]]), bounds: [] },
+    left: {
+      source: 0,
+      coords: place(lhs.length, [
+        [lhsBatch, 0],
+        [lhsFree, atM],
+        [lhsContract, atK],
+      ]),
+      bounds: [],
+    },
+    right: {
+      source: 1,
+      coords: place(rhs.length, [
+        [rhsBatch, 0],
+        [rhsFree, atN],
+        [rhsContract, atK],
+      ]),
+      bounds: [],
+    },
   };
 }
 
@@ -69,7 +88,12 @@ export function mergesImages(node: GraphNode<'convolution'>): boolean {
 }
 
 /** The loops of a `convolution`; `merged` stores the result as [groups, O / groups, N, pixels]. */
-export function convolutionForm(node: GraphNode<'convolution'>, lhs: readonly number[], rhs: readonly number[], merged: boolean): ContractionForm {
+export function convolutionForm(
+  node: GraphNode<'convolution'>,
+  lhs: readonly number[],
+  rhs: readonly number[],
+  merged: boolean,
+): ContractionForm {
   const { groups } = node.attrs;
   const [images, channels, ...pixels] = node.shape as readonly [number, number, ...number[]];
   const perGroup = channels / groups;
@@ -85,7 +109,10 @@ export function convolutionForm(node: GraphNode<'convolution'>, lhs: readonly nu
   const { coords, bounds } = dataCoords(node.attrs, lhs, pixel, kernel);
   const channelAxes = merged ? [1, 0] : [0, 1];
   return {
-    batch, m: [perGroup], n, k: inner,
+    batch,
+    m: [perGroup],
+    n,
+    k: inner,
     order: [...channelAxes, ...pixels.map((_, i) => i + 2)],
     left: { source: 1, coords: [linear([group, o], [perGroup, 1]), c, ...kernel], bounds: [] },
     right: { source: 0, coords: [image, linear([group, c], [inner[0]!, 1]), ...coords], bounds },
@@ -93,7 +120,12 @@ export function convolutionForm(node: GraphNode<'convolution'>, lhs: readonly nu
 }
 
 /** The spatial indices in the data that an output pixel reads with a kernel element, and where they exist. */
-function dataCoords(spec: GraphNode<'convolution'>['attrs'], lhs: readonly number[], pixel: readonly Expr[], kernel: readonly Expr[]): { coords: Expr[]; bounds: Bound[] } {
+function dataCoords(
+  spec: GraphNode<'convolution'>['attrs'],
+  lhs: readonly number[],
+  pixel: readonly Expr[],
+  kernel: readonly Expr[],
+): { coords: Expr[]; bounds: Bound[] } {
   const bounds: Bound[] = [];
   const coords = pixel.map((p, i) => {
     const every = spec.lhsDilation[i]!;
@@ -107,7 +139,10 @@ function dataCoords(spec: GraphNode<'convolution'>['attrs'], lhs: readonly numbe
   return { coords, bounds };
 }
 
-
 /** The loops of a contraction node with operands of the given shapes. */
-export const formOf = (node: GraphNode<'dot' | 'convolution'>, lhs: readonly number[], rhs: readonly number[], merged: boolean): ContractionForm =>
-  node.op === 'dot' ? dotForm(node, lhs, rhs) : convolutionForm(node, lhs, rhs, merged);
+export const formOf = (
+  node: GraphNode<'dot' | 'convolution'>,
+  lhs: readonly number[],
+  rhs: readonly number[],
+  merged: boolean,
+): ContractionForm => (node.op === 'dot' ? dotForm(node, lhs, rhs) : convolutionForm(node, lhs, rhs, merged));

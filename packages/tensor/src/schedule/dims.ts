@@ -137,7 +137,13 @@ export class Dims {
     return out;
   }
 
-  private regroupRun(coords: PartialCoords, to: Shape, begin: number, end: number, out: (readonly number[] | null)[]): void {
+  private regroupRun(
+    coords: PartialCoords,
+    to: Shape,
+    begin: number,
+    end: number,
+    out: (readonly number[] | null)[],
+  ): void {
     const flat: number[] = [];
     for (let i = begin; i < end; i++) out[i] = null;
     for (const list of coords) {
@@ -221,7 +227,9 @@ export function coordsThrough(dims: Dims, node: GraphNode, source: Shape, coords
       return coords.map((list, i) => (starts[i] === 0 && steps[i] === 1 && source[i] === node.shape[i] ? list : null));
     }
     case 'pad':
-      return coords.map((list, i) => (node.attrs.low[i] === 0 && node.attrs.interior[i] === 0 && source[i] === node.shape[i] ? list : null));
+      return coords.map((list, i) =>
+        node.attrs.low[i] === 0 && node.attrs.interior[i] === 0 && source[i] === node.shape[i] ? list : null,
+      );
     case 'windows': {
       const outer = source.length - node.attrs.size.length;
       return source.map((_, i) => (i < outer ? coords[i]! : null));

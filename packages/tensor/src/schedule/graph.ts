@@ -58,13 +58,31 @@ export type OpClass =
   /** Pieces that are written into one storage by those who compute them. */
   | 'concat';
 
-const elementwise = [...unaryOps, ...binaryOps, 'cast', 'bitcast', 'where', 'copy', 'check', 'random', 'gather'] as const;
+const elementwise = [
+  ...unaryOps,
+  ...binaryOps,
+  'cast',
+  'bitcast',
+  'where',
+  'copy',
+  'check',
+  'random',
+  'gather',
+] as const;
 
 function classes(): Readonly<Record<GraphOp, OpClass>> {
   const table: Partial<Record<GraphOp, OpClass>> = { data: 'data', constant: 'index', iota: 'index', concat: 'concat' };
   for (const op of elementwise) table[op] = 'elementwise';
   for (const op of reduceOps) table[op] = 'reduce';
-  const movement: readonly (MovementOp | 'barrier' | 'windows')[] = ['reshape', 'permute', 'expand', 'slice', 'pad', 'barrier', 'windows'];
+  const movement: readonly (MovementOp | 'barrier' | 'windows')[] = [
+    'reshape',
+    'permute',
+    'expand',
+    'slice',
+    'pad',
+    'barrier',
+    'windows',
+  ];
   for (const op of movement) table[op] = 'movement';
   const producers: readonly Op[] = ['dot', 'convolution', 'scatter', 'scan', 'argsort', 'argtopk'];
   for (const op of producers) table[op] = 'producer';

@@ -82,8 +82,13 @@ export class KernelBuilder implements StartParams {
 
   element(node: number, min: number, max: number): Expr {
     const { access } = this.read(node, []);
-    if (access.index.kind !== 'const' || access.bounds.length > 0) throw new Error('internal: a run-time start is not at a fixed place.');
-    return parameter(this.param({ kind: 'element', binding: access.binding, offset: access.index.value, min, max }), min, max);
+    if (access.index.kind !== 'const' || access.bounds.length > 0)
+      throw new Error('internal: a run-time start is not at a fixed place.');
+    return parameter(
+      this.param({ kind: 'element', binding: access.binding, offset: access.index.value, min, max }),
+      min,
+      max,
+    );
   }
 
   push(instruction: Instruction): Ref {
@@ -114,9 +119,13 @@ export class KernelBuilder implements StartParams {
   read(node: number, coords: readonly Expr[]): { readonly access: Access; readonly fill: number } {
     const at = this.arrive(node, coords);
     const place = this.layout.places[at.node];
-    if (!place) throw new Error(`internal: ${this.layout.graph.nodes[at.node]!.op} is read from storage but not stored.`);
+    if (!place)
+      throw new Error(`internal: ${this.layout.graph.nodes[at.node]!.op} is read from storage but not stored.`);
     const bounds = at.guards.flatMap((g) => g.bounds);
-    return { access: { binding: this.binding(place.slot, 'read'), index: placeIndex(place, at.coords), bounds }, fill: at.guards[0]?.fill ?? 0 };
+    return {
+      access: { binding: this.binding(place.slot, 'read'), index: placeIndex(place, at.coords), bounds },
+      fill: at.guards[0]?.fill ?? 0,
+    };
   }
 
   /** The value of a node at `coords`, under bounds outside which it does not matter. */
@@ -178,7 +187,12 @@ export class KernelBuilder implements StartParams {
       case 'copy':
         return this.value(node.sources[0]!, coords, bounds);
       case 'check':
-        return this.push({ op: 'check', dtype: 'i32', limit: node.attrs.limit, args: [this.value(node.sources[0]!, coords, bounds)] });
+        return this.push({
+          op: 'check',
+          dtype: 'i32',
+          limit: node.attrs.limit,
+          args: [this.value(node.sources[0]!, coords, bounds)],
+        });
       case 'gather':
         return this.gather(node, coords, bounds);
       default:
@@ -196,7 +210,9 @@ export class KernelBuilder implements StartParams {
     let source = 0;
     let number = 0;
     const args = node.attrs.operands.map((value) =>
-      value === null ? this.value(node.sources[source++]!, coords, bounds) : this.number(operand, value, node.args[number++]!),
+      value === null
+        ? this.value(node.sources[source++]!, coords, bounds)
+        : this.number(operand, value, node.args[number++]!),
     );
     return this.push({ op: node.op, dtype: node.dtype, args } as unknown as Instruction);
   }
@@ -218,9 +234,18 @@ export class KernelBuilder implements StartParams {
     const at = this.value(node.sources[1]!, coords, bounds);
     const stride = this.strideAlong(node.sources[0]!, axis);
     const { access } = this.read(node.sources[0]!, coords.with(axis, constant(0)));
-    if (stride === null || access.bounds.length > 0) throw new Error('internal: the source of a gather is not stored evenly.');
+    if (stride === null || access.bounds.length > 0)
+      throw new Error('internal: the source of a gather is not stored evenly.');
     const guarded = { ...access, bounds };
-    return this.push({ op: 'gather', dtype: node.dtype, access: guarded, stride, limit: source.shape[axis]!, args: [at], fill: 0 });
+    return this.push({
+      op: 'gather',
+      dtype: node.dtype,
+      access: guarded,
+      stride,
+      limit: source.shape[axis]!,
+      args: [at],
+      fill: 0,
+    });
   }
 
   private strideAlong(node: number, axis: number): number | null {
@@ -230,7 +255,9 @@ export class KernelBuilder implements StartParams {
   private result(node: number, coords: readonly Expr[]): Ref {
     const known = this.computed.get(node)!;
     if (!coords.every((c, i) => sameExpr(c, known.coords[i]!))) {
-      throw new Error(`internal: ${this.layout.graph.nodes[node]!.op} is used at other indices than those at which its kernel computes it.`);
+      throw new Error(
+        `internal: ${this.layout.graph.nodes[node]!.op} is used at other indices than those at which its kernel computes it.`,
+      );
     }
     return known.ref;
   }
@@ -243,7 +270,12 @@ export class KernelBuilder implements StartParams {
     const known = list.find((l) => Object.is(l.fill, fill) && sameExpr(l.index, index) && sameBounds(l.bounds, bounds));
     if (known !== undefined) return known.ref;
     const { dtype } = this.layout.graph.nodes[node]!;
-    const ref = this.push({ op: 'load', dtype, access: { binding: this.binding(place.slot, 'read'), index, bounds }, fill });
+    const ref = this.push({
+      op: 'load',
+      dtype,
+      access: { binding: this.binding(place.slot, 'read'), index, bounds },
+      fill,
+    });
     list.push({ index, bounds, fill, ref });
     return ref;
   }
@@ -253,9 +285,16 @@ export class KernelBuilder implements StartParams {
     const index = placeIndex(place, coords);
     const slot = this.layout.standIn[place.slot]!;
     const value = this.body[ref]!;
-    if (value.op === 'load' && this.bindings[value.access.binding]!.slot === slot && sameExpr(value.access.index, index)) return;
+    if (
+      value.op === 'load' &&
+      this.bindings[value.access.binding]!.slot === slot &&
+      sameExpr(value.access.index, index)
+    )
+      return;
     const binding = this.binding(slot, 'write');
-    const known = this.body.some((i) => i.op === 'store' && i.access.binding === binding && sameExpr(i.access.index, index));
+    const known = this.body.some(
+      (i) => i.op === 'store' && i.access.binding === binding && sameExpr(i.access.index, index),
+    );
     if (!known) this.push({ op: 'store', dtype, access: { binding, index, bounds: [] }, args: [ref] });
   }
 }

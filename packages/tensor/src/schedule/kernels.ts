@@ -6,7 +6,7 @@ import type { Expr } from '../index/expression';
 import { constant, linear, sameExpr, variable } from '../index/simplify';
 import type { Access, Instruction, Kernel, Slot, Step } from '../kernel';
 import { sizeOf } from '../shape';
-import type { Cluster, Clustering } from './cluster';
+import type { Cluster, Clustering } from './cluster-state';
 import type { Coords } from './dims';
 import { classOf, isReduce } from './graph';
 import type { Layout, Place } from './kernel-builder';
@@ -16,7 +16,12 @@ import { isWhole, ownPlace, type Placing, placeThrough } from './places';
 import type { Storing } from './store';
 
 /** The steps of a schedule, with slots that have no offsets yet. */
-export function lowerClusters(state: Clustering, storing: Storing, placing: Placing, ordering: Ordering): { steps: Step[]; slots: Slot[] } {
+export function lowerClusters(
+  state: Clustering,
+  storing: Storing,
+  placing: Placing,
+  ordering: Ordering,
+): { steps: Step[]; slots: Slot[] } {
   const slots = [...placing.slots];
   const standIn = Int32Array.from({ length: slots.length + state.clusters.length }, (_, i) => i);
   const layout: Layout = { graph: state.graph, places: placing.places, slots, standIn };
@@ -26,7 +31,12 @@ export function lowerClusters(state: Clustering, storing: Storing, placing: Plac
   const updatesOf = new Map<number, { from: number; to: number; late: boolean; isRead: boolean }[]>();
   for (const { node, leaf } of placing.updates) {
     const isRead = storing.reads[state.clusterOf(node)]!.includes(leaf);
-    const update = { isRead, from: placing.places[node]!.slot, to: placing.places[leaf]!.slot, late: ordering.late.has(node) };
+    const update = {
+      isRead,
+      from: placing.places[node]!.slot,
+      to: placing.places[leaf]!.slot,
+      late: ordering.late.has(node),
+    };
     // A whole of several pieces has no kernel of its own.
     if (state.graph.nodes[node]!.op === 'concat') {
       last.push({ kind: 'copy', from: update.from, to: update.to });
@@ -83,16 +93,32 @@ function membersOf(state: Clustering, { live }: Storing): number[][] {
   return members;
 }
 
-function planKernel(state: Clustering, storing: Storing, layout: Layout, slots: Slot[], c: number, members: readonly number[]): KernelPlan {
+function planKernel(
+  state: Clustering,
+  storing: Storing,
+  layout: Layout,
+  slots: Slot[],
+  c: number,
+  members: readonly number[],
+): KernelPlan {
   const { dims } = state;
   const made = state.clusters[c]!;
   const producer = made.producer >= 0 && storing.live[made.producer] === 1 ? made.producer : -1;
   if (producer >= 0 && layout.places[producer] === null) placeResult(state, storing, layout, slots, c, members);
   const used = usedDims(state, made, members);
-  const reduced = orderReduced(state, layout, made, members, used.filter((d) => dims.resolve(made.reduced).includes(d)));
+  const reduced = orderReduced(
+    state,
+    layout,
+    made,
+    members,
+    used.filter((d) => dims.resolve(made.reduced).includes(d)),
+  );
   const free = used.filter((d) => !reduced.includes(d));
   const lead = producer >= 0 ? dims.resolve(made.lead) : [];
-  const rows = producer >= 0 ? [...lead.filter((d) => free.includes(d)), ...free.filter((d) => !lead.includes(d))] : sortByStore(state, layout, members, free);
+  const rows =
+    producer >= 0
+      ? [...lead.filter((d) => free.includes(d)), ...free.filter((d) => !lead.includes(d))]
+      : sortByStore(state, layout, members, free);
   let leading = 0;
   while (leading < rows.length && rows[leading] === lead[leading]) leading++;
   const index = new Map<number, number>([...rows, ...reduced].map((d, i) => [d, i]));
@@ -106,7 +132,10 @@ function planKernel(state: Clustering, storing: Storing, layout: Layout, slots: 
       factors[i] = step;
       step *= dims.size(all[i]!);
     }
-    return linear(all.map((d) => variable(index.get(d)!, dims.size(d))), factors);
+    return linear(
+      all.map((d) => variable(index.get(d)!, dims.size(d))),
+      factors,
+    );
   };
   /** Members of one level mostly share their coordinates. */
   const known = new Map<Coords, readonly Expr[]>();
@@ -172,7 +201,13 @@ function sortByStore(state: Clustering, layout: Layout, members: readonly number
 }
 
 /** Reduced dimensions: as an argmax counts them, else as the elements stored or read lie in memory. */
-function orderReduced(state: Clustering, layout: Layout, made: Cluster, members: readonly number[], reduced: readonly number[]): number[] {
+function orderReduced(
+  state: Clustering,
+  layout: Layout,
+  made: Cluster,
+  members: readonly number[],
+  reduced: readonly number[],
+): number[] {
   if (made.positions !== null) return [...state.dims.resolve(made.positions)].filter((d) => reduced.includes(d));
   if (reduced.length < 2) return [...reduced];
   const covers = (strides: ReadonlyMap<number, number>): boolean => reduced.every((d) => strides.has(d));
@@ -195,7 +230,14 @@ function orderReduced(state: Clustering, layout: Layout, made: Cluster, members:
  * Where a producer leaves a result that is not stored for itself: in the storage of a member that is written over it element
  * by element, or else in a slot of its own.
  */
-function placeResult(state: Clustering, storing: Storing, layout: Layout, slots: Slot[], c: number, members: readonly number[]): void {
+function placeResult(
+  state: Clustering,
+  storing: Storing,
+  layout: Layout,
+  slots: Slot[],
+  c: number,
+  members: readonly number[],
+): void {
   const { producer } = state.clusters[c]!;
   const node = state.graph.nodes[producer]!;
   const places = layout.places as (Place | null)[];
@@ -270,7 +312,8 @@ function phasesOfBody(body: readonly Instruction[]): { of: readonly number[]; la
     let phase = 0;
     if ('args' in i) for (const a of i.args) phase = Math.max(phase, of[a]!);
     last = Math.max(last, phase);
-    const reduces = i.op === 'sum' || i.op === 'prod' || i.op === 'max_reduce' || i.op === 'min_reduce' || i.op === 'argmax';
+    const reduces =
+      i.op === 'sum' || i.op === 'prod' || i.op === 'max_reduce' || i.op === 'min_reduce' || i.op === 'argmax';
     of.push(reduces ? phase + 1 : phase);
   }
   return { of, last };

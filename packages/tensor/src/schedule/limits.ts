@@ -4,7 +4,7 @@
  * what is stored is decided anew; the cut cannot make a cycle, for nothing outside lies between its halves.
  */
 import type { Capabilities } from '../backend';
-import type { Clustering } from './cluster';
+import type { Clustering } from './cluster-state';
 import { classOf } from './graph';
 import { chooseStored, type Storing } from './store';
 

@@ -97,7 +97,8 @@ function findSplit(exprs: readonly Expr[], begin: number, end: number): { index:
       else if (e.kind === 'mul') stack.push(e.term);
       else if (e.kind === 'div' || e.kind === 'mod') {
         const { term, divisor } = e;
-        if (term.kind === 'var' && term.size % divisor === 0 && term.index >= begin && term.index < end) return { index: term.index, divisor };
+        if (term.kind === 'var' && term.size % divisor === 0 && term.index >= begin && term.index < end)
+          return { index: term.index, divisor };
         stack.push(term);
       }
     }

@@ -97,7 +97,11 @@ function collectUsed(body: readonly Instruction[]): Instruction[] {
   body.forEach((instruction, i) => {
     if (used[i] === 0) return;
     numbers[i] = kept.length;
-    kept.push('args' in instruction ? ({ ...instruction, args: instruction.args.map((a) => numbers[a]!) } as unknown as Instruction) : instruction);
+    kept.push(
+      'args' in instruction
+        ? ({ ...instruction, args: instruction.args.map((a) => numbers[a]!) } as unknown as Instruction)
+        : instruction,
+    );
   });
   return kept;
 }
@@ -120,8 +124,10 @@ function mapBindings(kernel: Kernel, of: (binding: number) => number): Kernel {
   const access = (a: Access): Access => ({ ...a, binding: of(a.binding) });
   const { producer } = kernel;
   let mapped: Producer | null = producer;
-  if (producer?.kind === 'contraction') mapped = { ...producer, lhs: access(producer.lhs), rhs: access(producer.rhs), out: of(producer.out) };
-  else if (producer?.kind === 'scan') mapped = { ...producer, a: access(producer.a), b: access(producer.b), out: of(producer.out) };
+  if (producer?.kind === 'contraction')
+    mapped = { ...producer, lhs: access(producer.lhs), rhs: access(producer.rhs), out: of(producer.out) };
+  else if (producer?.kind === 'scan')
+    mapped = { ...producer, a: access(producer.a), b: access(producer.b), out: of(producer.out) };
   else if (producer?.kind === 'sort') mapped = { ...producer, input: access(producer.input), out: of(producer.out) };
   else if (producer?.kind === 'scatter') {
     const { base, index, updates, out } = producer;
@@ -162,7 +168,9 @@ function withNext(instruction: Instruction, next: () => Expr): Instruction {
 const longestName = 64;
 
 function nameOf(plan: KernelPlan, { graph }: Layout): string {
-  const ops = [...(plan.producer < 0 ? [] : [plan.producer]), ...plan.members].map((m) => graph.nodes[m]!.op.replace('_reduce', ''));
+  const ops = [...(plan.producer < 0 ? [] : [plan.producer]), ...plan.members].map((m) =>
+    graph.nodes[m]!.op.replace('_reduce', ''),
+  );
   const named = ops.filter((op) => op !== 'copy');
   const name = [...new Set(named.length > 0 ? named : ops)].join('+');
   return name.length <= longestName ? name : `${name.slice(0, longestName - 1)}…`;

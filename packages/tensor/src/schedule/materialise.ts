@@ -64,7 +64,12 @@ function pieceOf(builder: GraphBuilder, source: number, { within }: Made): numbe
   return copyOf(builder, builder.addFresh(withSources(node, again)));
 }
 
-function storedSources(builder: GraphBuilder, node: GraphNode, sources: readonly number[], made: Made): readonly number[] {
+function storedSources(
+  builder: GraphBuilder,
+  node: GraphNode,
+  sources: readonly number[],
+  made: Made,
+): readonly number[] {
   const { nodes } = builder;
   const orCopy = (s: number, fits: boolean): number => {
     if (fits) return s;

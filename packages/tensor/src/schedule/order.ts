@@ -3,7 +3,7 @@
  * output) as soon as it can run. A kernel that overwrites a leaf waits for all others that read the leaf; where that is
  * impossible, because a reader needs the new value or two leaves change places, the update goes through a temporary.
  */
-import type { Clustering } from './cluster';
+import type { Clustering } from './cluster-state';
 import { classOf } from './graph';
 import type { Update } from './places';
 import type { Storing } from './store';

@@ -5,9 +5,9 @@
  */
 import type { Slot } from '../kernel';
 import { sizeOf, stridesOf } from '../shape';
-import type { Clustering } from './cluster';
-import type { Coords } from './dims';
+import type { Clustering } from './cluster-state';
 import { formOf, mergesImages } from './contraction';
+import type { Coords } from './dims';
 import { classOf, type GraphNode, isMovement } from './graph';
 import type { Place } from './kernel-builder';
 import type { Storing } from './store';
@@ -76,7 +76,12 @@ export function ownPlace(state: Clustering, node: GraphNode, slot: number): Plac
 }
 
 /** A whole before its pieces: one that is itself a piece of another stands before it in the graph, and lies within it. */
-function placeConcats(state: Clustering, { stored, live }: Pick<Storing, 'stored' | 'live'>, places: (Place | null)[], slotFor: (node: number, kind: Slot['kind']) => number): void {
+function placeConcats(
+  state: Clustering,
+  { stored, live }: Pick<Storing, 'stored' | 'live'>,
+  places: (Place | null)[],
+  slotFor: (node: number, kind: Slot['kind']) => number,
+): void {
   const { nodes } = state.graph;
   const copies = new Map<number, number[]>();
   for (let i = nodes.length - 1; i >= 0; i--) {

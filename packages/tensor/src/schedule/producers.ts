@@ -39,10 +39,15 @@ export function lowerProducer(builder: KernelBuilder, index: number, leads: read
   }
 }
 
-const shapeOf = (builder: KernelBuilder, node: GraphNode, source: number): Shape => builder.layout.graph.nodes[node.sources[source]!]!.shape;
+const shapeOf = (builder: KernelBuilder, node: GraphNode, source: number): Shape =>
+  builder.layout.graph.nodes[node.sources[source]!]!.shape;
 
-
-function lowerContraction(builder: KernelBuilder, node: GraphNode<'dot' | 'convolution'>, place: Place, leads: readonly number[]): LoweredProducer {
+function lowerContraction(
+  builder: KernelBuilder,
+  node: GraphNode<'dot' | 'convolution'>,
+  place: Place,
+  leads: readonly number[],
+): LoweredProducer {
   const form = formOf(node, shapeOf(builder, node, 0), shapeOf(builder, node, 1), isMerged(node, place));
   const left = readAt(builder, node.sources[form.left.source]!, form.left.coords, form.left.bounds);
   const right = readAt(builder, node.sources[form.right.source]!, form.right.coords, form.right.bounds);
@@ -100,8 +105,17 @@ function lowerScatter(builder: KernelBuilder, node: GraphNode<'scatter'>, place:
   const nest = joinedNest([outer, inner, [sizes[axis]!]], accesses);
   const at = nest.groups[0]!.length;
   const ends = at + nest.groups[1]!.length;
-  const between = (i: number, size: number): Expr => ({ kind: 'var', index: i === ends ? at : i < at ? i : i + 1, size });
-  const [indexAccess, updateAccess, baseAccess] = nest.accesses.map((a) => withExprs(a, accessExprs(a).map((e) => substitute(e, between))));
+  const between = (i: number, size: number): Expr => ({
+    kind: 'var',
+    index: i === ends ? at : i < at ? i : i + 1,
+    size,
+  });
+  const [indexAccess, updateAccess, baseAccess] = nest.accesses.map((a) =>
+    withExprs(
+      a,
+      accessExprs(a).map((e) => substitute(e, between)),
+    ),
+  );
   const producer: Scatter = {
     kind: 'scatter',
     dtype: node.dtype,
@@ -119,7 +133,10 @@ function lowerScatter(builder: KernelBuilder, node: GraphNode<'scatter'>, place:
 }
 
 /** The nest of several accesses, whose last loop stays as it is. */
-function joinedNest(groups: readonly (readonly number[])[], accesses: readonly Access[]): { groups: readonly (readonly number[])[]; accesses: Access[] } {
+function joinedNest(
+  groups: readonly (readonly number[])[],
+  accesses: readonly Access[],
+): { groups: readonly (readonly number[])[]; accesses: Access[] } {
   const exprs = accesses.flatMap(accessExprs);
   const nest = canonicalNest({ groups, exprs }, 0, true);
   let from = 0;
@@ -147,8 +164,15 @@ function lowerScan(builder: KernelBuilder, node: GraphNode<'scan'>, place: Place
   const to: Access = { binding: out, index: placeIndex(place, coords), bounds: [] };
   const nest = joinedNest([rows, [length]], [a, b, to]);
   const producer: Scan = {
-    kind: 'scan', dtype: node.dtype, rows: nest.groups[0]!, length, reverse,
-    a: nest.accesses[0]!, b: nest.accesses[1]!, outIndex: nest.accesses[2]!.index, out,
+    kind: 'scan',
+    dtype: node.dtype,
+    rows: nest.groups[0]!,
+    length,
+    reverse,
+    a: nest.accesses[0]!,
+    b: nest.accesses[1]!,
+    outIndex: nest.accesses[2]!.index,
+    out,
   };
   return { producer, range: producer.rows[0] ?? 1 };
 }
@@ -165,10 +189,15 @@ function lowerSort(builder: KernelBuilder, node: GraphNode<'argsort' | 'argtopk'
   const to: Access = { binding: out, index: placeIndex(place, outCoords), bounds: [] };
   const nest = joinedNest([rows, [length]], [input, to]);
   const producer: Sort = {
-    kind: 'sort', dtype, rows: nest.groups[0]!, length, count: node.shape[axis]!,
+    kind: 'sort',
+    dtype,
+    rows: nest.groups[0]!,
+    length,
+    count: node.shape[axis]!,
     descending: node.op === 'argtopk' || node.attrs.descending,
-    input: nest.accesses[0]!, outIndex: nest.accesses[1]!.index, out,
+    input: nest.accesses[0]!,
+    outIndex: nest.accesses[1]!.index,
+    out,
   };
   return { producer, range: producer.rows[0] ?? 1 };
 }
-

@@ -28,13 +28,26 @@ export function emitThinDot(builder: GraphBuilder, node: GraphNode<'dot'>): numb
 }
 
 /** An operand with its axes in the order batch, free, contracted, stretched over the space of the product. */
-function laidOut(builder: GraphBuilder, source: number, batch: readonly number[], contract: readonly number[], thin: readonly number[], space: readonly number[]): number {
+function laidOut(
+  builder: GraphBuilder,
+  source: number,
+  batch: readonly number[],
+  contract: readonly number[],
+  thin: readonly number[],
+  space: readonly number[],
+): number {
   const { shape, dtype } = builder.nodes[source]!;
   const free = [...shape.keys()].filter((a) => !batch.includes(a) && !contract.includes(a));
   const axes = [...batch, ...free, ...contract];
   const ordered = axes.every((a, i) => a === i)
     ? source
-    : builder.emit('permute', [source], { axes }, axes.map((a) => shape[a]!), dtype);
+    : builder.emit(
+        'permute',
+        [source],
+        { axes },
+        axes.map((a) => shape[a]!),
+        dtype,
+      );
   const wide = builder.emit('reshape', [ordered], { shape: thin }, thin, dtype);
   return thin.every((n, i) => n === space[i]) ? wide : builder.emit('expand', [wide], { shape: space }, space, dtype);
 }

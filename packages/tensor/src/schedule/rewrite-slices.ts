@@ -55,7 +55,12 @@ function findRaw(nodes: readonly ProgramNode[], outputs: Program['outputs']): Ui
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i]!;
     const kind = classOf[node.op];
-    const reads = kind === 'producer' || kind === 'concat' || kind === undefined || node.op === 'gather' || (kind === 'movement' && raw[i] === 1);
+    const reads =
+      kind === 'producer' ||
+      kind === 'concat' ||
+      kind === undefined ||
+      node.op === 'gather' ||
+      (kind === 'movement' && raw[i] === 1);
     if (reads) for (const s of node.sources) raw[s] = 1;
   }
   return raw;
@@ -75,5 +80,12 @@ export function emitSliced(builder: GraphBuilder, slice: GraphNode<'slice'>, sli
     const part = { op: 'slice', sources: [s], attrs, shape, dtype: builder.nodes[s]!.dtype, args };
     return emitSliced(builder, part as GraphNode<'slice'>, sliced);
   });
-  return builder.add({ op: source.op, sources, attrs: source.attrs, shape, dtype: source.dtype, args: source.args } as GraphNode);
+  return builder.add({
+    op: source.op,
+    sources,
+    attrs: source.attrs,
+    shape,
+    dtype: source.dtype,
+    args: source.args,
+  } as GraphNode);
 }

@@ -89,7 +89,13 @@ function chainOf(nodes: readonly ProgramNode[], inner: Uint8Array, root: number)
  * @param sliced - what `findSliced` found
  * @returns numbers in the builder of the additions that may be sliced
  */
-export function emitSum(builder: GraphBuilder, sums: Sums, root: number, numbers: number[], sliced: Uint8Array): readonly number[] {
+export function emitSum(
+  builder: GraphBuilder,
+  sums: Sums,
+  root: number,
+  numbers: number[],
+  sliced: Uint8Array,
+): readonly number[] {
   const { nodes, uses, inner, pairs } = sums;
   const chain = chainOf(nodes, inner, root);
   const emitted = chain.terms.map((t) => numbers[t]!);
@@ -104,7 +110,12 @@ export function emitSum(builder: GraphBuilder, sums: Sums, root: number, numbers
   }
   for (const i of chain.sums) {
     const node = nodes[i]!;
-    numbers[i] = builder.add(withSources(node as GraphNode, node.sources.map((s) => numbers[s]!)));
+    numbers[i] = builder.add(
+      withSources(
+        node as GraphNode,
+        node.sources.map((s) => numbers[s]!),
+      ),
+    );
   }
   return chain.sums.filter((i) => sliced[i] === 1).map((i) => numbers[i]!);
 }
@@ -226,7 +237,9 @@ function joinReductions(builder: GraphBuilder, terms: readonly number[], { alone
   const form = nodes[first] as GraphNode<'sum'>;
   const { shape } = nodes[form.sources[0]!]!;
   const isLike = (node: GraphNode): boolean =>
-    node.op === 'sum' && sameShape(node.attrs.axes, form.attrs.axes) && sameShape(nodes[node.sources[0]!]!.shape, shape);
+    node.op === 'sum' &&
+    sameShape(node.attrs.axes, form.attrs.axes) &&
+    sameShape(nodes[node.sources[0]!]!.shape, shape);
   const alike = latestFirst(terms.filter((t) => alone.has(t) && isLike(nodes[t]!)));
   const sources = alike.map((t) => nodes[t]!.sources[0]!);
   if (alike.length < worthCopying || !sources.every((s) => isComputed(nodes, s))) return terms;
@@ -241,19 +254,36 @@ export function joinStacked(builder: GraphBuilder, sources: readonly number[], a
   const first = nodes[sources[0]!]!;
   // A stack is a concat of pieces with a new axis of size 1.
   const below = first.op === 'reshape' ? nodes[first.sources[0]!]! : first;
-  const isStack = first.op === 'reshape' && first.shape[axis] === 1 && sameShape(below.shape, first.shape.toSpliced(axis, 1));
+  const isStack =
+    first.op === 'reshape' && first.shape[axis] === 1 && sameShape(below.shape, first.shape.toSpliced(axis, 1));
   if (first.op === 'reshape' && !isStack) return null;
-  const pieces = isStack ? sources.map((s) => (sameShape(nodes[s]!.shape, first.shape) && nodes[s]!.op === 'reshape' ? nodes[s]!.sources[0]! : -1)) : sources;
+  const pieces = isStack
+    ? sources.map((s) =>
+        sameShape(nodes[s]!.shape, first.shape) && nodes[s]!.op === 'reshape' ? nodes[s]!.sources[0]! : -1,
+      )
+    : sources;
   if (below.op !== 'dot' || pieces.length < worthCopying) return null;
   const rows = below.attrs.lhsBatch.length;
   const free = nodes[below.sources[0]!]!.shape.length - rows - below.attrs.lhsContract.length;
   if (axis < rows || axis >= rows + free) return null;
   for (const p of pieces) {
-    if (p < 0 || !sameShape(nodes[p]!.shape, below.shape) || !isAlike(nodes, below, nodes[p]!) || nodes[p]!.sources[1] !== below.sources[1]) return null;
+    if (
+      p < 0 ||
+      !sameShape(nodes[p]!.shape, below.shape) ||
+      !isAlike(nodes, below, nodes[p]!) ||
+      nodes[p]!.sources[1] !== below.sources[1]
+    )
+      return null;
   }
   const left = nodes[below.sources[0]!]!;
-  const freeAxes = [...left.shape.keys()].filter((a) => !below.attrs.lhsBatch.includes(a) && !below.attrs.lhsContract.includes(a));
-  const joined = joinAlong(builder, pieces.map((p) => nodes[p]!.sources[0]!), freeAxes[axis - rows]!);
+  const freeAxes = [...left.shape.keys()].filter(
+    (a) => !below.attrs.lhsBatch.includes(a) && !below.attrs.lhsContract.includes(a),
+  );
+  const joined = joinAlong(
+    builder,
+    pieces.map((p) => nodes[p]!.sources[0]!),
+    freeAxes[axis - rows]!,
+  );
   const shape = below.shape.with(axis, below.shape[axis]! * pieces.length);
   const product = builder.emit('dot', [joined, below.sources[1]!], below.attrs, shape, below.dtype);
   if (!isStack) return product;
@@ -288,7 +318,11 @@ function joinAlong(builder: GraphBuilder, sources: readonly number[], axis: numb
   const { nodes } = builder;
   const first = nodes[sources[0]!]!;
   if (first.op === 'permute' && sources.every((s) => isPermutedBy(nodes[s]!, first.attrs.axes))) {
-    const below = joinAlong(builder, sources.map((s) => nodes[s]!.sources[0]!), first.attrs.axes[axis]!);
+    const below = joinAlong(
+      builder,
+      sources.map((s) => nodes[s]!.sources[0]!),
+      first.attrs.axes[axis]!,
+    );
     const shape = first.shape.with(axis, first.shape[axis]! * sources.length);
     return builder.emit('permute', [below], first.attrs, shape, first.dtype);
   }
@@ -296,4 +330,5 @@ function joinAlong(builder: GraphBuilder, sources: readonly number[], axis: numb
   return builder.emit('concat', sources, { axis }, shape, first.dtype);
 }
 
-const isPermutedBy = (node: GraphNode, axes: readonly number[]): boolean => node.op === 'permute' && sameShape(node.attrs.axes, axes);
+const isPermutedBy = (node: GraphNode, axes: readonly number[]): boolean =>
+  node.op === 'permute' && sameShape(node.attrs.axes, axes);

@@ -16,16 +16,31 @@ export const lowestOf = (dtype: DType): number =>
 const both = { operands: [null, null] } as const;
 
 /** A window operation as a reduction over a view [outer…, windows…, size…]. */
-export function emitWindow(builder: GraphBuilder, node: GraphNode<'window_sum' | 'window_max' | 'window_argmax'>): number {
+export function emitWindow(
+  builder: GraphBuilder,
+  node: GraphNode<'window_sum' | 'window_max' | 'window_argmax'>,
+): number {
   const window = node.attrs;
   const source = builder.nodes[node.sources[0]!]!;
   const value = node.op === 'window_sum' ? 0 : lowestOf(source.dtype);
   const rank = node.shape.length;
   const axes = window.size.map((_, i) => rank + i);
-  const view = builder.emit('windows', node.sources, { ...window, value }, [...node.shape, ...window.size], source.dtype);
+  const view = builder.emit(
+    'windows',
+    node.sources,
+    { ...window, value },
+    [...node.shape, ...window.size],
+    source.dtype,
+  );
   if (node.op === 'window_argmax') {
     const alone = sizeOf(window.size) === 1;
-    return flatIndex(builder, node, alone ? builder.emit('constant', [], { value: 0 }, node.shape, 'i32', [-1]) : builder.emit('argmax', [view], { axes }, node.shape, 'i32'));
+    return flatIndex(
+      builder,
+      node,
+      alone
+        ? builder.emit('constant', [], { value: 0 }, node.shape, 'i32', [-1])
+        : builder.emit('argmax', [view], { axes }, node.shape, 'i32'),
+    );
   }
   const op = node.op === 'window_sum' ? 'sum' : 'max_reduce';
   // Windows of one element leave nothing to reduce.
@@ -54,7 +69,10 @@ function flatIndex(builder: GraphBuilder, node: GraphNode, position: number): nu
     at = builder.emit('add', [at, by('mul', offset, dilation[i]!)], both, shape, 'i32');
     // Where a whole window is −∞ its first place is the largest, also in the padding: move on to the first element.
     if (low > 0) {
-      const first = dilation[i]! === 1 ? builder.emit('constant', [], { value: 0 }, shape, 'i32', [-1]) : by('mod', at, dilation[i]!);
+      const first =
+        dilation[i]! === 1
+          ? builder.emit('constant', [], { value: 0 }, shape, 'i32', [-1])
+          : by('mod', at, dilation[i]!);
       const outside = builder.emit('lt', [at], { operands: [null, 0] }, shape, 'bool', [-1]);
       at = builder.emit('where', [outside, first, at], { operands: [null, null, null] }, shape, 'i32', []);
     }
@@ -73,7 +91,14 @@ function withNumber(builder: GraphBuilder, op: NumberOp, x: number, by: number):
   const { shape, dtype } = builder.nodes[x]!;
   if ((op === 'add' && by === 0) || ((op === 'mul' || op === 'div') && by === 1)) return x;
   if (op === 'mod' && by === 1) return builder.emit('constant', [], { value: 0 }, shape, dtype, [-1]);
-  return builder.emit(op as GraphOp & ('add' | 'mul'), [x], { operands: [null, by] } as GraphAttributes['add'], shape, dtype, [-1]);
+  return builder.emit(
+    op as GraphOp & ('add' | 'mul'),
+    [x],
+    { operands: [null, by] } as GraphAttributes['add'],
+    shape,
+    dtype,
+    [-1],
+  );
 }
 
 /** Whether each channel is convolved with one kernel of its own. */

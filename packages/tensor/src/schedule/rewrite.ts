@@ -4,14 +4,14 @@
  * visited once, in order, and emitted through the sharing builder.
  */
 import type { DType } from '../dtype';
-import { sameShape, type Shape, sizeOf, withoutAxes } from '../shape';
+import { type Shape, sameShape, sizeOf, withoutAxes } from '../shape';
 import { type Graph, type GraphNode, withSources } from './graph';
+import type { Program } from './program';
 import { emitPickedRows, emitPlacedRows } from './rewrite-picks';
 import { emitThinDot } from './rewrite-products';
 import { emitSliced, findSliced } from './rewrite-slices';
 import { emitSum, findSums, isSum, isZeroProduct, joinStacked } from './rewrite-sums';
 import { emitDepthwise, emitWindow, isDepthwise, lowestOf } from './rewrite-windows';
-import type { Program } from './program';
 import { GraphBuilder } from './share';
 
 /** The program as a graph of shared nodes, rewritten. */
@@ -29,7 +29,10 @@ export function rewrite(program: Program): Graph {
       for (const sum of emitSum(builder, sums, i, numbers, sliced)) slicedNumbers.add(sum);
       return;
     }
-    const rewired = withSources(node as GraphNode, node.sources.map((s) => numbers[s]!));
+    const rewired = withSources(
+      node as GraphNode,
+      node.sources.map((s) => numbers[s]!),
+    );
     if (rewired.op === 'dot' && isTerm[i] === 0 && isZeroProduct(builder.nodes, rewired)) {
       numbers[i] = constantOf(builder, 0, node.shape, node.dtype);
       return;
@@ -39,7 +42,10 @@ export function rewrite(program: Program): Graph {
   });
   return {
     nodes: builder.nodes,
-    outputs: program.outputs.map(({ node, into }) => ({ node: numbers[node]!, into: into === null ? null : numbers[into]! })),
+    outputs: program.outputs.map(({ node, into }) => ({
+      node: numbers[node]!,
+      into: into === null ? null : numbers[into]!,
+    })),
   };
 }
 
@@ -165,7 +171,11 @@ const longReduction = 65536;
 /** How many partial results to aim at; the number depends on the shape alone. */
 const wantedParts = 64;
 
-function emitStages(builder: GraphBuilder, node: GraphNode<'sum' | 'prod' | 'max_reduce' | 'min_reduce'>, from: Shape): number {
+function emitStages(
+  builder: GraphBuilder,
+  node: GraphNode<'sum' | 'prod' | 'max_reduce' | 'min_reduce'>,
+  from: Shape,
+): number {
   const { axes } = node.attrs;
   const reduced = axes.reduce((n, a) => n * from[a]!, 1);
   if (reduced < longReduction || sizeOf(node.shape) >= fewRows) return builder.add(node);
@@ -173,13 +183,30 @@ function emitStages(builder: GraphBuilder, node: GraphNode<'sum' | 'prod' | 'max
     const parts = bestDivisor(from[axis]!);
     if (parts < fewRows) continue;
     const split = [...from.slice(0, axis), parts, from[axis]! / parts, ...from.slice(axis + 1)];
-    const view = emitReshape(builder, { ...node, op: 'reshape', attrs: { shape: split }, shape: split, dtype: builder.nodes[node.sources[0]!]!.dtype } as GraphNode<'reshape'>);
+    const view = emitReshape(builder, {
+      ...node,
+      op: 'reshape',
+      attrs: { shape: split },
+      shape: split,
+      dtype: builder.nodes[node.sources[0]!]!.dtype,
+    } as GraphNode<'reshape'>);
     const first = axes.map((a) => (a < axis ? a : a + 1)).filter((a) => split[a] !== 1);
     if (first.length === 0) continue;
     const partial = builder.emit(node.op, [view], { axes: first }, withoutAxes(split, first), node.dtype);
     const at = axis - first.filter((a) => a < axis).length;
-    const whole = builder.emit(node.op, [partial], { axes: [at] }, withoutAxes(withoutAxes(split, first), [at]), node.dtype);
-    return emitReshape(builder, { ...node, op: 'reshape', sources: [whole], attrs: { shape: node.shape } } as GraphNode<'reshape'>);
+    const whole = builder.emit(
+      node.op,
+      [partial],
+      { axes: [at] },
+      withoutAxes(withoutAxes(split, first), [at]),
+      node.dtype,
+    );
+    return emitReshape(builder, {
+      ...node,
+      op: 'reshape',
+      sources: [whole],
+      attrs: { shape: node.shape },
+    } as GraphNode<'reshape'>);
   }
   return builder.add(node);
 }

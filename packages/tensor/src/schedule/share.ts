@@ -14,7 +14,14 @@ export class GraphBuilder {
   private readonly last = new Map<number, number>();
   private readonly previous: number[] = [];
 
-  emit<O extends GraphOp>(op: O, sources: readonly number[], attrs: GraphAttributes[O], shape: Shape, dtype: DType, args: readonly number[] = []): number {
+  emit<O extends GraphOp>(
+    op: O,
+    sources: readonly number[],
+    attrs: GraphAttributes[O],
+    shape: Shape,
+    dtype: DType,
+    args: readonly number[] = [],
+  ): number {
     return this.add({ op, sources, attrs, shape, dtype, args } as GraphNode);
   }
 
@@ -80,7 +87,8 @@ function sameValue(a: unknown, b: unknown): boolean {
     for (let i = 0; i < a.length; i++) if (!sameValue(a[i], b[i])) return false;
     return true;
   }
-  for (const key in a) if (!sameValue((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key])) return false;
+  for (const key in a)
+    if (!sameValue((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key])) return false;
   for (const key in b) if (!(key in a)) return false;
   return true;
 }
@@ -99,7 +107,14 @@ export function withoutUnused({ nodes, outputs }: Graph): Graph {
     if (needed[i] === 0) continue;
     const node = nodes[i]!;
     numbers[i] = kept.length;
-    kept.push(node.sources.length === 0 ? node : withSources(node, node.sources.map((s) => numbers[s]!)));
+    kept.push(
+      node.sources.length === 0
+        ? node
+        : withSources(
+            node,
+            node.sources.map((s) => numbers[s]!),
+          ),
+    );
   }
   return {
     nodes: kept,

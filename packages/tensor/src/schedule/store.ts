@@ -4,7 +4,7 @@
  * barrier protects) and what one cluster computes and another uses. Of the last kind, a value that is at most two cheap
  * operations away from stored ones is computed again instead; never a contraction or a reduction.
  */
-import type { Clustering } from './cluster';
+import type { Clustering } from './cluster-state';
 import { classOf, type GraphNode, type GraphOp, isMovement } from './graph';
 
 /** What `chooseStored` decides. */
@@ -20,7 +20,28 @@ export interface Storing {
 const mostOperations = 2;
 
 const cheapOps: ReadonlySet<GraphOp> = new Set<GraphOp>([
-  'neg', 'abs', 'sign', 'floor', 'ceil', 'round', 'not', 'cast', 'bitcast', 'add', 'mul', 'max', 'min', 'eq', 'lt', 'and', 'or', 'xor', 'shl', 'shr', 'where', 'copy',
+  'neg',
+  'abs',
+  'sign',
+  'floor',
+  'ceil',
+  'round',
+  'not',
+  'cast',
+  'bitcast',
+  'add',
+  'mul',
+  'max',
+  'min',
+  'eq',
+  'lt',
+  'and',
+  'or',
+  'xor',
+  'shl',
+  'shr',
+  'where',
+  'copy',
 ]);
 
 /** The stored values of a clustered graph. */

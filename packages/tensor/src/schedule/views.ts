@@ -77,7 +77,16 @@ export function reshapeCoords(from: Shape, to: Shape, coords: readonly Expr[]): 
   return out;
 }
 
-function regroup(from: Shape, i: number, iEnd: number, to: Shape, j: number, jEnd: number, coords: readonly Expr[], out: Expr[]): void {
+function regroup(
+  from: Shape,
+  i: number,
+  iEnd: number,
+  to: Shape,
+  j: number,
+  jEnd: number,
+  coords: readonly Expr[],
+  out: Expr[],
+): void {
   if (jEnd - j === 1 && iEnd - i === 1) {
     out[j] = coords[i]!;
     return;
