@@ -45,6 +45,7 @@ export {
   causalMask,
   maskedSoftmax,
   scaledDotProductAttention,
+  type WeightOptions,
 } from './scaled-dot-product';
 export {
   type Memory,

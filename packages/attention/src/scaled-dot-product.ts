@@ -4,8 +4,9 @@
  * the average over no values has no better definition and NaN would spread. Heads and projections are for `multihead.ts`.
  */
 
+import { checkpoint } from '@dl/autograd';
 import { dropout } from '@dl/layers';
-import { type Generator, iota, ShapeError, showShape, type Tensor, withGrad } from '@dl/tensor';
+import { concat, type Generator, iota, ShapeError, showShape, type Tensor, ValueError, withGrad } from '@dl/tensor';
 
 export interface AttentionOptions {
   /** bool: true where a query may attend; float: added to the scores. Broadcasts to `[..., L, S]`. */
@@ -16,6 +17,11 @@ export interface AttentionOptions {
   readonly dropout?: number;
   /** What scores are multiplied by. Default 1 / √E. */
   readonly scale?: number;
+  /**
+   * Queries that are computed at a time. The scores of one block are kept at a time, and computed again for the gradient:
+   * a forward pass then takes memory linear in the length. With `causal`, a block skips the keys after it. Default: all.
+   */
+  readonly blockSize?: number;
   /** Where dropout's random numbers come from. Default: the one that `setSeed` seeds. */
   readonly generator?: Generator;
 }
@@ -30,9 +36,10 @@ function checkMask(operation: string, mask: Tensor, scores: Tensor): void {
     );
 }
 
-/** Where a query may attend to a key: key ≤ query. bool `[queries, keys]`. */
-export function causalMask(queries: number, keys = queries): Tensor {
-  return iota([queries, keys], 1).le(iota([queries, keys], 0));
+/** Where a query may attend to a key: key ≤ start + query. bool `[queries, keys]`. */
+export function causalMask(queries: number, keys = queries, start = 0): Tensor {
+  const row = iota([queries, keys], 0);
+  return iota([queries, keys], 1).le(start === 0 ? row : row.add(start));
 }
 
 /** Scores with masks applied: −∞ where a bool mask is false, the sum with a float mask. */
@@ -86,6 +93,11 @@ function checkFeatures(q: Tensor, k: Tensor): void {
     );
 }
 
+export interface WeightOptions extends Pick<AttentionOptions, 'scale' | 'causal'> {
+  /** The position of the first query, for `causal`. Default 0. */
+  readonly start?: number;
+}
+
 /**
  * The weights of scaled dot-product attention: softmax(q kᵀ · scale + mask).
  *
@@ -97,13 +109,13 @@ function checkFeatures(q: Tensor, k: Tensor): void {
 export function attentionWeights(
   q: Tensor,
   k: Tensor,
-  { scale, causal = false }: Pick<AttentionOptions, 'scale' | 'causal'> = {},
+  { scale, causal = false, start = 0 }: WeightOptions = {},
   masks: readonly Tensor[] = [],
 ): Tensor {
   checkFeatures(q, k);
   const [queries, keys, features] = [q.shape.at(-2)!, k.shape.at(-2)!, q.shape.at(-1)!];
   const scores = q.matmul(k.transpose()).mul(scale ?? 1 / Math.sqrt(features)); // [..., L, S]
-  const all = causal ? [...masks, causalMask(queries, keys)] : masks;
+  const all = causal ? [...masks, causalMask(queries, keys, start)] : masks;
   if (all.length === 0) return scores.softmax(-1);
   const hidden = masked('attention', scores, all);
   return masks.length === 0 ? hidden.softmax(-1) : maskedSoftmax(hidden); // a causal row sees its first key at least
@@ -124,15 +136,48 @@ export function attentionWeights(
  * @example
  * const y = scaledDotProductAttention(q, k, v, { causal: true });
  */
-export function scaledDotProductAttention(
-  q: Tensor,
-  k: Tensor,
-  v: Tensor,
-  { mask, causal = false, dropout: p = 0, scale, generator }: AttentionOptions = {},
-): Tensor {
+export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
   checkSequences('scaledDotProductAttention', q, k, v);
-  const options = scale === undefined ? { causal } : { causal, scale };
-  const weights = attentionWeights(q, k, options, mask === undefined ? [] : [mask]);
+  const { blockSize } = options;
+  const queries = q.shape.at(-2)!;
+  if (blockSize === undefined) return attended(q, k, v, 0, options);
+  if (!Number.isInteger(blockSize) || blockSize < 1)
+    throw new ValueError(
+      `scaledDotProductAttention: blockSize is ${blockSize}, but must be a whole number of at least 1.`,
+    );
+  const blocks: Tensor[] = [];
+  for (let start = 0; start < queries; start += blockSize) {
+    const length = Math.min(blockSize, queries - start);
+    blocks.push(block(q, k, v, { start, length }, options));
+  }
+  return concat(blocks, -2);
+}
+
+/** Attention of all queries, the first of which is at the position `start`. */
+function attended(q: Tensor, k: Tensor, v: Tensor, start: number, options: AttentionOptions): Tensor {
+  const { mask, causal = false, dropout: p = 0, scale, generator } = options;
+  const call = { causal, start, ...(scale === undefined ? {} : { scale }) };
+  const weights = attentionWeights(q, k, call, mask === undefined ? [] : [mask]);
   const kept = p === 0 ? weights : dropout(weights, p, generator === undefined ? {} : { generator });
   return kept.matmul(v);
+}
+
+interface Rows {
+  readonly start: number;
+  readonly length: number;
+}
+
+/** Attention of some of the queries, whose scores are not kept for the gradient. */
+function block(q: Tensor, k: Tensor, v: Tensor, { start, length }: Rows, options: AttentionOptions): Tensor {
+  const keys = options.causal ? Math.min(start + length, k.shape.at(-2)!) : k.shape.at(-2)!;
+  const { mask, ...rest } = options;
+  const seen = mask === undefined ? {} : { mask: maskOf(mask, start, length, keys) };
+  const inputs = [q.narrow(-2, start, length), k.narrow(-2, 0, keys), v.narrow(-2, 0, keys)] as const;
+  return checkpoint((a: Tensor, b: Tensor, c: Tensor) => attended(a, b, c, start, { ...rest, ...seen }), ...inputs);
+}
+
+/** The part of a mask that some queries and keys see; axes of size 1 stay. */
+function maskOf(mask: Tensor, start: number, length: number, keys: number): Tensor {
+  const rows = mask.rank < 2 || mask.shape.at(-2) === 1 ? mask : mask.narrow(-2, start, length);
+  return rows.rank === 0 || rows.shape.at(-1) === 1 ? rows : rows.narrow(-1, 0, keys);
 }
