@@ -51,18 +51,17 @@ function testSources(): Source[] {
 type Kind = 'method' | 'function' | 'class';
 
 const pattern: Readonly<Record<Kind, (name: string) => RegExp>> = {
-  method: (name) => new RegExp(`(?<!Math|String|Array|Object)\\.${name}\\(`, 'g'),
-  function: (name) => new RegExp(`(?<![.\\w])(?:nn\\.)?${name}\\b(?!:)`, 'g'),
-  class: (name) => new RegExp(`(?<!\\w)${name}\\b(?!:)`, 'g'),
+  method: (name) => new RegExp(`(?<!Math|String|Array|Object)\\.${name}\\(`,
+  function: (name) => new RegExp(`(?<![.\\w])(?:nn\\.)?${name}\\b(?!:)`,
+  class: (name) => new RegExp(`(?<!\\w)${name}\\b(?!:)`,
 };
 
-/** The files that use a name, those of its own package first, then those that use it most. */
+/** The files that use a name, those of its own package first; by name, so that the page changes seldom. */
 function usedIn(sources: readonly Source[], own: string, kind: Kind, name: string): string[] {
   const uses = sources.flatMap(({ file, text }) => {
-    const count = (text.match(pattern[kind](name)) ?? []).length;
-    return count > 0 ? [{ file, count, own: file.startsWith(`packages/${own}/`) }] : [];
+    return pattern[kind](name).test(text) ? [{ file, own: file.startsWith(`packages/${own}/`) }] : [];
   });
-  uses.sort((a, b) => Number(b.own) - Number(a.own) || b.count - a.count || (a.file < b.file ? -1 : 1));
+  uses.sort((a, b) => Number(b.own) - Number(a.own) || (a.file < b.file ? -1 : 1));
   return uses.map(({ file }) => file.replace('packages/', ''));
 }
 
