@@ -51,9 +51,9 @@ function testSources(): Source[] {
 type Kind = 'method' | 'function' | 'class';
 
 const pattern: Readonly<Record<Kind, (name: string) => RegExp>> = {
-  method: (name) => new RegExp(`(?<!Math|String|Array|Object)\\.${name}\\(`,
-  function: (name) => new RegExp(`(?<![.\\w])(?:nn\\.)?${name}\\b(?!:)`,
-  class: (name) => new RegExp(`(?<!\\w)${name}\\b(?!:)`,
+  method: (name) => new RegExp(`(?<!Math|String|Array|Object)\\.${name}\\(`),
+  function: (name) => new RegExp(`(?<![.\\w])(?:nn\\.)?${name}\\b(?!:)`),
+  class: (name) => new RegExp(`(?<!\\w)${name}\\b(?!:)`),
 };
 
 /** The files that use a name, those of its own package first; by name, so that the page changes seldom. */
