@@ -110,9 +110,10 @@ export function emitLoad(site: Site, planned: PlannedOp, tracks: OpTracks): Valu
     all,
     none: () => fillRegs(site, dtype, regs, fill),
     one: (group, lane) =>
-      setLane(site, dtype, regs, { group, lane }, () =>
-        site.tracker.pushAt(track, site.laneVariable, 4 * group + lane),
-      ),
+      setLane(site, dtype, regs, { group, lane }, () => {
+        site.tracker.pushAt(track, site.laneVariable, 4 * group + lane);
+        if (tracks.offset !== 0) f.i32(tracks.offset).op('i32.add');
+      }),
   });
   return { dtype, uniform: false, regs };
 }
@@ -144,7 +145,7 @@ export function emitStore(site: Site, planned: PlannedOp, tracks: OpTracks, valu
       const one: LaneAddress = {
         push: () => site.tracker.pushAt(track, site.laneVariable, 4 * group + lane),
         step: null,
-        offset: 0,
+        offset: tracks.offset,
       };
       const shifted = lane % lanes;
       // A register whose first lane is the one to store.

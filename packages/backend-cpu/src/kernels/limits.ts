@@ -1,8 +1,10 @@
 /*
  * Limits within which memory is touched. One that does not differ between lanes is tested once for a block of lanes; one
- * that moves evenly along them is tested for the whole block, and lane by lane only where the block straddles an edge.
+ * that moves evenly along them is tested for the whole block, and lane by lane only where the block straddles an edge. The
+ * many limits of a window are tested together first, for mostly all of them hold.
  */
 import { type LimitTrack, moves, type Site } from './site';
+import type { Track } from './tracks';
 
 const lanesOf = (site: Site): number => site.block.reduce((a, b) => a + b, 0);
 
@@ -57,6 +59,43 @@ function pushOutside(site: Site, limits: readonly LimitTrack[]): void {
   });
 }
 
+/** Limits whose terms differ by constants, as bounds of the first one's term. */
+interface Joined {
+  readonly track: Track;
+  low: number;
+  high: number;
+}
+
+/** How many tests a joint one must save. */
+const worthJoining = 2;
+
+/**
+ * A test of many limits at once: what pushes whether all hold for the whole block. Null where they cannot, or where testing
+ * each is as good.
+ */
+export function jointTest(site: Site, limits: readonly LimitTrack[]): (() => void) | null {
+  const groups = new Map<string, Joined>();
+  for (const { track, min, end } of limits) {
+    if (track.curved.length > 0) return null;
+    const span = track.laneStep * Math.max(0, lanesOf(site) - 1);
+    const key = JSON.stringify(track.steady.terms);
+    const own = groups.get(key) ?? { track, low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY };
+    const shift = track.steady.constant - own.track.steady.constant;
+    own.low = Math.max(own.low, min - shift - Math.min(0, span));
+    own.high = Math.min(own.high, end - shift - Math.max(0, span));
+    groups.set(key, own);
+  }
+  const joined = [...groups.values()];
+  if (limits.length - joined.length < worthJoining || joined.some((g) => g.high <= g.low)) return null;
+  const { f } = site.frame;
+  return () =>
+    joined.forEach(({ track, low, high }, i) => {
+      f.get(site.tracker.at(track)).i32(low).op('i32.sub');
+      f.i32(high - low).op('i32.lt_u');
+      if (i > 0) f.op('i32.and');
+    });
+}
+
 export interface Cases {
   /** Every lane of the block is within the limits. */
   all(): void;
@@ -78,7 +117,7 @@ function eachLane(site: Site, limits: readonly LimitTrack[], one: Cases['one']):
 /** Writes code for each case that the limits can come to. */
 export function withinLimits(site: Site, limits: readonly LimitTrack[], cases: Cases): void {
   const { f } = site.frame;
-  if (limits.length === 0) {
+  if (limits.length === 0 || site.inside) {
     cases.all();
     return;
   }

@@ -7,7 +7,8 @@ import type { Local } from '../wasm/assembler';
 import { emitLoad, emitStore } from './access';
 import { emitBinary, emitBitcast, emitCast, emitUnary, emitWhere, isBinary, isUnary } from './elementwise';
 import { emitCheck, emitGather } from './gather';
-import { linear } from './linear';
+import { jointTest } from './limits';
+import { linear, rangeOf } from './linear';
 import { isReduction, type NestOp } from './nest';
 import { loadPair, type Pairs, pairsOf, storePair } from './pairs';
 import { emitGuard, emitIndex } from './place-values';
@@ -32,6 +33,7 @@ class NestEmitter implements Site {
   readonly tracker: Tracker;
   readonly laneVariable: number;
   block: readonly number[] = [];
+  inside = false;
   readonly #values: (Value | undefined)[] = [];
   readonly #tracks = new Map<number, OpTracks>();
   readonly #keptTracks = new Map<number, Track>();
@@ -83,10 +85,31 @@ class NestEmitter implements Site {
 
   #rows(depth: number): void {
     const own = this.plan.ops.filter((o) => !o.element && o.phase === 0 && o.depth === depth);
-    const scope = this.#ops(own);
-    if (depth < this.plan.rowDepth) this.#loop(depth, this.#rowTracks, () => this.#rows(depth + 1));
-    else this.#phases();
-    this.#release(scope);
+    const { rowDepth, phases } = this.plan;
+    const body = () => {
+      const scope = this.#ops(own);
+      if (depth < rowDepth) this.#loop(depth, this.#rowTracks, () => this.#rows(depth + 1));
+      else this.#phases();
+      this.#release(scope);
+    };
+    if (depth === rowDepth && phases.length === 0) this.#mostlyInside(own, body);
+    else body();
+  }
+
+  /** Writes `body` twice where operations have many limits: with none of them tested, and with each. */
+  #mostlyInside(ops: readonly PlannedOp[], body: () => void): void {
+    const limits = ops.flatMap((o) => (o.op.place ? this.#tracks.get(o.ref)!.limits : []));
+    const test = jointTest(this, limits);
+    if (test === null) {
+      body();
+      return;
+    }
+    test();
+    this.frame.f.if(() => {
+      this.inside = true;
+      body();
+      this.inside = false;
+    }, body);
   }
 
   #phases(): void {
@@ -130,22 +153,24 @@ class NestEmitter implements Site {
   }
 
   #elements(depth: number, phase: Phase, accumulators: readonly Accumulator[], tracks: readonly Track[]): void {
-    const scope = this.#ops(
-      phase.ops.filter((o) => o.depth === depth),
-      phase,
-    );
-    if (depth < this.plan.loops.length) {
-      const end = () => {
-        for (const acc of accumulators) endStrip(this, acc);
-      };
-      const strip = this.#strip?.depth === depth ? { length: this.#strip.length, end } : null;
-      this.#loop(depth, tracks, () => this.#elements(depth + 1, phase, accumulators, tracks), strip);
-    } else {
-      for (const acc of accumulators) {
-        const x = this.#values[acc.planned.op.args[0]!]!;
-        accumulate(this, acc, x, this.#lanesReduced, this.#position);
-      }
+    const own = phase.ops.filter((o) => o.depth === depth);
+    if (depth === this.plan.loops.length) {
+      this.#mostlyInside(own, () => {
+        const scope = this.#ops(own, phase);
+        for (const acc of accumulators) {
+          const x = this.#values[acc.planned.op.args[0]!]!;
+          accumulate(this, acc, x, this.#lanesReduced, this.#position);
+        }
+        this.#release(scope);
+      });
+      return;
     }
+    const scope = this.#ops(own, phase);
+    const end = () => {
+      for (const acc of accumulators) endStrip(this, acc);
+    };
+    const strip = this.#strip?.depth === depth ? { length: this.#strip.length, end } : null;
+    this.#loop(depth, tracks, () => this.#elements(depth + 1, phase, accumulators, tracks), strip);
     this.#release(scope);
   }
 
@@ -411,6 +436,9 @@ function stripOf({ loops, rowDepth, unroll }: Plan): { depth: number; length: nu
   return null;
 }
 
+/** Bytes before any binding that belong to the memory (memory.ts keeps 128 KiB free of storages). */
+const safeDistance = 65536;
+
 const baseOf = (binding: number): TrackBase =>
   binding < 0 ? { kind: 'scratch', offset: 0 } : { kind: 'binding', binding };
 
@@ -422,11 +450,10 @@ function tracksOf(table: TrackTable, op: NestOp): OpTracks {
   }));
   const base = op.place && baseOf(op.place.binding);
   const width = widths[op.dtype];
-  // Where limits keep an access from memory, its address may be below 0, to which nothing can be added.
+  // An address that limits keep from memory may lie before its binding, but must not be below 0.
+  const far = op.place ? rangeOf(op.place.index)[0] * width < -safeDistance : true;
   const shared =
-    op.place && base && op.op !== 'gather' && limits.length === 0
-      ? table.address(base, op.place.index, width)
-      : undefined;
+    base && op.place && op.op !== 'gather' && !far ? table.address(base, op.place.index, width) : undefined;
   const place = shared?.track ?? (op.place && base && table.of(base, op.place.index, width));
   const expr = op.expr && table.of({ kind: 'none' }, op.expr);
   return { ...(place && { place }), offset: shared?.offset ?? 0, ...(expr && { expr }), limits };

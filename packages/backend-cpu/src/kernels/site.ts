@@ -30,6 +30,8 @@ export interface Site {
   readonly laneVariable: number;
   /** Lanes used of each group; `[]` outside the lane loop. */
   readonly block: readonly number[];
+  /** Whether all limits of the accesses written now are known to hold for the whole block. */
+  readonly inside: boolean;
 }
 
 export const moves = (track: Track): boolean => track.laneStep !== 0 || track.curved.length > 0;

@@ -34,7 +34,8 @@ export function emitSpreadTile(module: ModuleBuilder, tile: SpreadTile): number 
     const { rows, lanes } = tile;
     const vectors = Math.ceil(tile.columns / lanes.count);
     const sums = Array.from({ length: rows }, () => f.locals('v128', vectors));
-    const held = f.locals('v128', vectors);
+    // A single row uses each vector once.
+    const held = rows === 1 ? [] : f.locals('v128', vectors);
     const spread = f.local('v128');
     const last = tile.unroll ? tile.k.at(-1) : undefined;
     const unrolled = (last?.size ?? 1) - 1;
@@ -54,7 +55,9 @@ export function emitSpreadTile(module: ModuleBuilder, tile: SpreadTile): number 
             .mem(lanes.loadSplat, at.a - lowA + r * tile.aRow, 2)
             .set(spread);
           row.forEach((sum, position) => {
-            f.get(spread).get(held[position]!);
+            f.get(spread);
+            if (held.length > 0) f.get(held[position]!);
+            else loadColumns(f, tile, b, { offset: at.b - lowB, position });
             multiplyAdd(f, lanes, tile.fused, sum);
           });
         });
