@@ -28,7 +28,7 @@ export type RunOptions = Pick<Options, 'mode' | 'data' | 'steps' | 'batch' | 'lr
 const common = { data: null, seed: 0, sample: 500, temperature: 0.8, beams: 4, resume: null, json: false };
 
 const defaults: Readonly<Record<Mode, Options>> = {
-  gpt: { ...common, mode: 'gpt', steps: 2000, batch: 12, lr: 1e-3, out: 'out/transformer-gpt' },
+  gpt: { ...common, mode: 'gpt', steps: 2000, batch: 12, lr: 2e-3, out: 'out/transformer-gpt' },
   translate: { ...common, mode: 'translate', steps: 1500, batch: 64, lr: 1e-3, out: 'out/transformer-translate' },
 };
 
@@ -45,7 +45,7 @@ pnpm example transformer -- translate [options]
                    without it, generated dates, to be written as YYYY-MM-DD
   --steps N        updates                          (default ${defaults.gpt.steps}; translate ${defaults.translate.steps})
   --batch N        sequences a step                 (default ${defaults.gpt.batch}; translate ${defaults.translate.batch})
-  --lr X           the highest learning rate        (default ${defaults.gpt.lr})
+  --lr X           the highest learning rate        (default ${defaults.gpt.lr}; translate ${defaults.translate.lr})
   --seed N         of weights, order and sample; the same seed gives the same figures (default ${common.seed})
   --sample N       gpt: characters that are written in the end (default ${common.sample})
   --temperature X  gpt: of that sample: lower is bolder        (default ${common.temperature})
