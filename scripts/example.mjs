@@ -3,7 +3,7 @@
 // The example and the workspace packages that it imports are bundled from their TypeScript sources (a fraction of a
 // second, so what runs is always what the sources say) and run in this process: its exit code and what it does on
 // Ctrl-C are its own.
-import { existsSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, stop } from 'esbuild';
@@ -21,19 +21,22 @@ if (!source || !existsSync(source)) {
 
 // As deep in the example's folder as src/main.ts, so that a path relative to import.meta.url holds for both.
 const bundle = join(root, 'examples', name, 'dist', 'main.mjs');
+// Renamed once it is whole: another run of the example may be reading the bundle.
+const written = `${bundle}.${process.pid}.mjs`;
 await build({
   entryPoints: [source],
-  outfile: bundle,
+  outfile: written,
   bundle: true,
   format: 'esm',
   platform: 'node',
   target: 'node20',
   conditions: ['@dl/source'],
-  sourcemap: 'linked',
+  sourcemap: 'inline',
   logLevel: 'warning',
   plugins: [{ name: 'only-workspace', setup: ({ onResolve }) => onResolve({ filter: /^[^./]/ }, externalise) }],
 });
 await stop();
+renameSync(written, bundle);
 
 process.setSourceMapsEnabled(true);
 process.argv = [process.execPath, bundle, ...args];
