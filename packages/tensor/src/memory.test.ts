@@ -23,8 +23,10 @@ interface Peaks {
 /** Lets the collector run, and its finalisers after it: when it would do so by itself is its own affair. */
 async function collect(): Promise<void> {
   if (globalThis.gc === undefined) throw new Error('This test needs node --expose-gc.');
-  globalThis.gc();
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 3; i++) {
+    globalThis.gc();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 /** What a loop holds at most after a collection, in each half of its steps. */
