@@ -1,0 +1,1 @@
+export { firstAvailable, type GpuBackend } from './first-available';
