@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findChromium } from './browser/find-chromium.mjs';
 import { runReadmePrograms } from './readme-programs.mjs';
 import { publishedPackages, root } from './workspace.mjs';
 
@@ -39,6 +40,16 @@ function check(name, ok) {
 
 function section(name) {
   console.log(`\n== ${name} (${Math.round(performance.now() / 1000)} s)`);
+}
+
+/** The browser that tests click in, and whose software adapter serves WebGPU. */
+function installChromium() {
+  if (findChromium()) return true;
+  const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  run([...sudo, 'apt-get', '-qq', 'update']);
+  run([...sudo, 'apt-get', '-qq', 'install', '-y', '--no-install-recommends', 'chromium'], { env });
+  return Boolean(findChromium());
 }
 
 /** The suite by README's command; each test counts. */
@@ -80,6 +91,7 @@ function consumer(label, names, tarballs) {
 function main() {
   section('install');
   if (!check('install', run([...pnpm, 'install', '--frozen-lockfile']))) return;
+  check('install chromium', installChromium());
   section('lint');
   check('lint', run([...pnpm, 'lint']));
   section('typecheck');
@@ -101,6 +113,9 @@ function main() {
     check(`publint ${name}`, run([tool('publint'), 'run', file, '--strict']));
     check(`attw ${name}`, run([tool('attw'), file, '--profile', 'esm-only', '--format', 'ascii', '--no-summary']));
   }
+
+  section('browser');
+  check('browser', run([process.execPath, join(root, 'scripts', 'browser', 'check.mjs')]));
 
   section('README programs');
   const all = packages.map(({ name }) => name);

@@ -1,9 +1,9 @@
 /**
  * Where bytes come from: a path or file URL (Node, Deno, Bun), an http(s) URL, or memory. This file decides how a
- * source is named in errors, and unpacks gzip; what the bytes mean is for the readers. `node:fs` is imported inside
- * the functions that need it, so that the package loads in a browser.
+ * source is named in errors, and unpacks gzip; what the bytes mean is for the readers.
  */
 import { FormatError, ValueError } from '@dl/tensor';
+import { nodeFiles } from './node-files';
 
 /** A path, a URL (`file:`, `http:` or `https:`), or the bytes themselves. */
 export type ByteSource = string | { readonly href: string } | ArrayBuffer | ArrayBufferView;
@@ -43,7 +43,7 @@ async function fetchBytes(address: string): Promise<Uint8Array> {
 }
 
 async function readFileBytes(address: string): Promise<Uint8Array> {
-  const { readFile } = await import('node:fs/promises');
+  const { readFile } = await nodeFiles(`readBytes: ${address}`);
   try {
     return await readFile(address.startsWith('file:') ? new URL(address) : address);
   } catch (cause) {
@@ -54,7 +54,7 @@ async function readFileBytes(address: string): Promise<Uint8Array> {
 
 /** The names of the files in a folder, or undefined if there is no such folder. */
 export async function listFolder(address: string): Promise<readonly string[] | undefined> {
-  const { readdir } = await import('node:fs/promises');
+  const { readdir } = await nodeFiles(`readBytes: ${address}`);
   try {
     return await readdir(address.startsWith('file:') ? new URL(address) : address);
   } catch (cause) {

@@ -1,6 +1,7 @@
 /** Text to ids and back: what all tokenisers can do, and how they are saved and loaded. */
 import { FormatError } from '@dl/tensor';
 import { type ByteSource, nameOf, readBytes } from '../bytes';
+import { nodeFiles } from '../node-files';
 import { BytePairTokenizer, type SavedBytePair } from './byte-pair';
 import { CharacterTokenizer, type SavedCharacters } from './characters';
 import type { DecodeOptions, EncodeOptions, Vocabulary } from './vocabulary';
@@ -38,7 +39,7 @@ export function tokenizerFrom(saved: unknown): CharacterTokenizer | WordTokenize
 
 /** Writes a tokeniser to a file, as JSON. */
 export async function saveTokenizer(file: string, tokenizer: Tokenizer): Promise<void> {
-  const { writeFile } = await import('node:fs/promises');
+  const { writeFile } = await nodeFiles(`saveTokenizer: ${file}`, 'Keep JSON.stringify(tokenizer) elsewhere');
   await writeFile(file, JSON.stringify(tokenizer));
 }
 

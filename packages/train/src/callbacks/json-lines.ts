@@ -1,5 +1,6 @@
 /** A log that programs read: one JSON object a line. */
 import type { Callback } from '../callback';
+import { nodeFiles } from '../node-files';
 
 /** An event of the log. */
 type Line = { readonly event: 'step' | 'epoch' | 'end'; readonly step: number };
@@ -12,12 +13,12 @@ type Line = { readonly event: 'step' | 'epoch' | 'end'; readonly step: number };
  */
 export function jsonLines(file: string): Callback {
   const append = async (line: Line & object): Promise<void> => {
-    const { appendFile } = await import('node:fs/promises');
+    const { appendFile } = await nodeFiles('jsonLines');
     await appendFile(file, `${JSON.stringify(line)}\n`);
   };
   return {
     async onStart({ resumedAt }) {
-      const fs = await import('node:fs/promises');
+      const fs = await nodeFiles('jsonLines');
       const { dirname } = await import('node:path');
       await fs.mkdir(dirname(file), { recursive: true });
       const before = resumedAt > 0 ? await fs.readFile(file, 'utf8').catch(() => '') : '';

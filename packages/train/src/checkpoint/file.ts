@@ -3,6 +3,7 @@
  * at any moment leaves the old file or the new one, whole.
  */
 import { FormatError, ValueError } from '@dl/tensor';
+import { nodeFiles } from '../node-files';
 import type { State, Stateful } from '../stateful';
 import { decodeCheckpoint, encodeCheckpoint } from './format';
 
@@ -11,7 +12,7 @@ export type Parts = Readonly<Record<string, Stateful>>;
 
 /** Writes bytes so that the file is never seen half written. */
 export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
-  const fs = await import('node:fs/promises');
+  const fs = await nodeFiles('saveCheckpoint');
   const path = await import('node:path');
   const folder = path.dirname(file);
   await fs.mkdir(folder, { recursive: true });
@@ -29,7 +30,7 @@ export async function writeWhole(file: string, bytes: Uint8Array): Promise<void>
 
 /** Makes the new name itself last; some systems cannot, and need not. */
 async function syncFolder(folder: string): Promise<void> {
-  const fs = await import('node:fs/promises');
+  const fs = await nodeFiles('saveCheckpoint');
   const handle = await fs.open(folder, 'r').catch(() => null);
   await handle?.sync().catch(() => {});
   await handle?.close();
@@ -53,7 +54,7 @@ export async function saveCheckpoint(file: string, parts: Parts): Promise<void> 
  * @throws FormatError, with the file's name, if it is cut, changed or no checkpoint; ValueError if there is none
  */
 export async function readCheckpoint(file: string): Promise<Readonly<Record<string, State>>> {
-  const fs = await import('node:fs/promises');
+  const fs = await nodeFiles('readCheckpoint');
   const bytes = await fs.readFile(file).catch((error: { code?: string }) => {
     if (error.code === 'ENOENT')
       throw new ValueError(`readCheckpoint: there is no file ${file}. Give the path of a checkpoint.`);

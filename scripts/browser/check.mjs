@@ -1,0 +1,93 @@
+// Checks that the built packages load and train in a browser, served as files with an import map and no bundler, on pages that
+// are cross-origin isolated and that are not: `node scripts/browser/check.mjs`, after a build. One line a check.
+import { publishedPackages } from '../workspace.mjs';
+import { launchChromium, whyNoChromium } from './chromium.mjs';
+import { serve } from './server.mjs';
+
+const packages = publishedPackages();
+const names = packages.map(({ name }) => name);
+const importMap = Object.fromEntries(
+  packages.map(({ name, dir }) => [name, `/packages/${dir.split('/').at(-1)}/dist/index.js`]),
+);
+const page = `<!doctype html><meta charset="utf-8"><title>@dl</title>
+<script type="importmap">${JSON.stringify({ imports: importMap })}</script>`;
+
+/** What each row of `train.mjs` is on either page. */
+const rows = [
+  { backend: 'cpu, 1 thread', on: ['isolated', 'not isolated'] },
+  { backend: 'cpu, 2 threads', on: ['isolated', 'not isolated'] },
+  { backend: 'webgpu', on: ['isolated'], needs: '@dl/backend-gpu' },
+  { backend: 'gpu.js', on: ['isolated'], needs: '@dl/backend-gpu' },
+];
+
+let failed = 0;
+function report(name, problem, detail = '') {
+  if (problem) failed++;
+  console.log(`${problem ? 'FAILED' : 'ok    '} ${name}${detail && `: ${detail}`}${problem ? `: ${problem}` : ''}`);
+}
+
+const inPage = (tab, name, argument) =>
+  tab.evaluate(async ([which, given]) => (await import('/scripts/browser/train.mjs'))[which](given), [name, argument]);
+
+/** All packages export in the page what they export here. */
+async function checkExports(tab, label) {
+  const [here, there] = await Promise.all([exportsHere(), inPage(tab, 'exportsOf', names)]);
+  const different = names.filter((name) => String(here[name]) !== String(there[name]));
+  const count = Object.values(there).reduce((sum, list) => sum + list.length, 0);
+  report(`${label}: all packages load`, different.length && `${different} differ`, `${count} exports`);
+}
+
+async function exportsHere() {
+  const modules = await Promise.all(packages.map(({ dir }) => import(`${dir}/dist/index.js`)));
+  return Object.fromEntries(modules.map((module, i) => [names[i], Object.keys(module).sort()]));
+}
+
+/** Training on one backend lowers the loss. */
+async function checkTraining(browser, url, label, { backend }) {
+  const tab = await browser.newPage();
+  const lines = [];
+  tab.on('console', (message) => lines.push(message.text()));
+  try {
+    await tab.goto(url);
+    const { losses, describe } = await inPage(tab, 'train', backend);
+    const falls = losses.at(-1) < 0.7 * losses[0];
+    report(
+      `${label}: trains on ${backend}`,
+      !falls && 'the loss does not fall',
+      `${losses.map((loss) => loss.toFixed(4)).join(' → ')} (${describe})`,
+    );
+  } catch (error) {
+    report(`${label}: trains on ${backend}`, error.message);
+  }
+  for (const line of lines) console.log(`         console: ${line}`);
+  await tab.close();
+}
+
+async function checkPages(browser, isolated) {
+  const label = isolated ? 'isolated' : 'not isolated';
+  const { url, close } = await serve({ pages: { '/': page }, isolated });
+  const tab = await browser.newPage();
+  await tab.goto(url);
+  const found = await tab.evaluate(() => globalThis.crossOriginIsolated);
+  report(`${label}: the page is`, found !== isolated && `crossOriginIsolated is ${found}`);
+  await checkExports(tab, label);
+  const messages = await inPage(tab, 'usePaths');
+  const untyped = messages.filter((message) => !/^ValueError: .* this runtime has no files/.test(message));
+  report(`${label}: the use of a path is an error in words`, untyped.length && untyped.join('; '));
+  for (const row of rows) {
+    if (!row.on.includes(label)) continue;
+    if (row.needs && !names.includes(row.needs)) console.log(`left out: ${row.backend}: there is no ${row.needs} yet`);
+    else await checkTraining(browser, url, label, row);
+  }
+  await close();
+}
+
+const reason = whyNoChromium();
+if (reason) console.log(`The browser checks are left out: ${reason}.`);
+else {
+  const browser = await launchChromium();
+  await checkPages(browser, true);
+  await checkPages(browser, false);
+  await browser.close();
+  process.exitCode = failed ? 1 : 0;
+}

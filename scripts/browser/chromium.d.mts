@@ -1,0 +1,4 @@
+import type { Browser } from 'playwright-core';
+
+export declare function whyNoChromium(): string | undefined;
+export declare function launchChromium(): Promise<Browser>;
