@@ -23,7 +23,7 @@ export function kernelKey(kernel: Kernel): string {
   const { bindings, params, producer, rows, reduced, body, range } = kernel;
   return JSON.stringify([
     bindings.map((b) => [b.mode, b.dtype]),
-    params.map((p) => (p.kind === 'scalar' ? 0 : p)),
+    params.map((p) => (p.kind === 'element' ? p : 0)),
     producer,
     rows,
     reduced,
@@ -162,6 +162,7 @@ export class CpuExecutable implements Executable {
       kernel.params.forEach((param, i) => {
         const place = (block + paramsOffset(kernel.bindings.length)) / 8 + i;
         if (param.kind === 'scalar') scalars.push([param.index, place]);
+        else if (param.kind === 'constant') memory.numbers[place] = param.value;
       });
       block += own.kernel.blockBytes;
       return own;

@@ -154,7 +154,7 @@ export interface Binding {
 
 /** A number that a kernel takes when it runs. */
 export type Param =
-  /** A number of the structure. */
+  /** A number of the schedule. Kernels that differ only in such values are one for a backend: it reads them at run time. */
   | { readonly kind: 'constant'; readonly value: number }
   /** `scalars[index]` of the run. */
   | { readonly kind: 'scalar'; readonly index: number }

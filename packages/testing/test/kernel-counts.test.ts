@@ -142,9 +142,9 @@ describe('kernels of', () => {
   });
 
   it.each([
-    [1, 215],
-    [2, 350],
-  ])('an LSTM of %i layers over 64 steps: at most %i', (layers, most) => {
+    [1, 215, 30],
+    [2, 350, 40],
+  ])('an LSTM of %i layers over 64 steps: at most %i, %i of them distinct', (layers, most, distinct) => {
     const [vocabulary, hidden, time, batch] = [64, 128, 64, 32];
     const embedding = parameter([vocabulary, hidden]);
     const cells = Array.from({ length: layers }, () => ({
@@ -169,6 +169,7 @@ describe('kernels of', () => {
       labels([time, batch]),
     );
     expect(step.steps.length).toBeLessThanOrEqual(most);
+    expect(new Set(kernelsOf(step).map((k) => k.body)).size).toBeLessThanOrEqual(distinct);
   });
 
   it('a GPT of 4 layers trained by Adam: at most 120', () => {

@@ -68,15 +68,11 @@ export class Frame {
     const { f } = this;
     const number = f.local('f64');
     const whole = f.local('i32');
-    if (param.kind === 'scalar') {
+    if (param.kind !== 'element') {
       f.get(this.block)
         .mem('f64.load', paramsOffset(this.#bindings.length) + index * 8)
         .tee(number);
       f.op('i64.trunc_sat_f64_s').op('i32.wrap_i64').set(whole);
-      return { whole, number };
-    }
-    if (param.kind === 'constant') {
-      f.f64(param.value).tee(number).op('i64.trunc_sat_f64_s').op('i32.wrap_i64').set(whole);
       return { whole, number };
     }
     this.pushBinding(param.binding);

@@ -15,6 +15,7 @@ import { planArena } from './plan';
 import type { Program } from './program';
 import { rewrite } from './rewrite';
 import { withoutUnused } from './share';
+import { shareCode } from './share-code';
 
 export interface ScheduleOptions {
   /** Whether intermediate values share bytes of the arena; `setMemoryPlan` says it for all runs. Default true. */
@@ -37,5 +38,11 @@ export function schedule(
   const ordering = orderKernels(clustering, storing, placing.updates);
   const { steps, slots } = lowerClusters(clustering, storing, placing, ordering);
   const arena = planArena(slots, steps, plan);
-  return { steps, slots: arena.slots, bound: placing.bound, arenaBytes: arena.arenaBytes, scalars: program.scalars };
+  return {
+    steps: shareCode(steps),
+    slots: arena.slots,
+    bound: placing.bound,
+    arenaBytes: arena.arenaBytes,
+    scalars: program.scalars,
+  };
 }
