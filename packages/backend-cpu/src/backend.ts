@@ -13,10 +13,10 @@ import {
   type Timing,
   ValueError,
 } from '@dl/tensor';
-import { CpuExecutable, KernelCache, type PreparedStep } from './executable';
+import { CpuExecutable, KernelCache, type KernelFunction, type PreparedStep } from './executable';
 import type { MicroKernel } from './kernels/gemm/gemm';
 import { chooseMicroKernel } from './kernels/gemm/micro-kernel';
-import { rendersKernel, usualCallWork } from './kernels/render';
+import { type Calls, rendersKernel, usualCallWork } from './kernels/render';
 import { statusAddress } from './kernels/target';
 import { constantsBase, constantsBytes, LinearMemory, type Piece } from './memory';
 import { Constants } from './wasm/constants';
@@ -65,6 +65,7 @@ class CpuBackend implements Backend {
   readonly #executables = new Set<CpuExecutable>();
   #arena: Piece | null = null;
   #scratch: Piece | null = null;
+  #shared: Piece | null = null;
   #disposed = false;
 
   constructor(
@@ -147,7 +148,7 @@ class CpuBackend implements Backend {
     if (times) timings?.(times);
   }
 
-  /** Makes the arena and the scratch memory, which all executables share, large enough. */
+  /** Makes the arena, the scratch memory and that of preparations, which all executables share, large enough. */
   #reserve(executable: CpuExecutable): void {
     const { arenaBytes } = executable.schedule;
     if (arenaBytes > 0 && (this.#arena?.byteLength ?? 0) < arenaBytes) {
@@ -160,10 +161,15 @@ class CpuBackend implements Backend {
       this.#scratch = null;
       this.#scratch = this.#memory.allocate(executable.scratchBytes);
     }
+    if ((this.#shared?.byteLength ?? 0) < executable.sharedBytes) {
+      if (this.#shared) this.#memory.free(this.#shared);
+      this.#shared = null;
+      this.#shared = this.#memory.allocate(executable.sharedBytes);
+    }
   }
 
   #fillBlocks(executable: CpuExecutable, bindings: readonly Storage[], scalars: Float64Array): void {
-    const { storages, arena, scalars: numbers } = executable.writes;
+    const { storages, arena, shared, scalars: numbers } = executable.writes;
     for (let i = 0; i < bindings.length; i++) {
       const own = this.#own('run', bindings[i]!);
       if (own.byteLength < executable.boundBytes[i]!) {
@@ -177,9 +183,11 @@ class CpuBackend implements Backend {
     const places = this.#memory.numbers;
     for (const [index, place] of numbers) places[place] = scalars[index]!;
     const base = this.#arena?.address ?? 0;
-    if (executable.arenaAddress === base) return;
-    for (const [offset, word] of arena) words[word] = base + offset;
+    if (executable.arenaAddress !== base) for (const [offset, word] of arena) words[word] = base + offset;
     executable.arenaAddress = base;
+    const sharedBase = this.#shared?.address ?? 0;
+    if (executable.sharedAddress !== sharedBase) for (const [offset, word] of shared) words[word] = sharedBase + offset;
+    executable.sharedAddress = sharedBase;
   }
 
   #step(executable: CpuExecutable, step: PreparedStep, bindings: readonly Storage[]): void {
@@ -189,12 +197,9 @@ class CpuBackend implements Backend {
       this.#memory.bytes.copyWithin(to, from, from + step.byteLength);
       return;
     }
-    const { functions, range, chunk } = step.kernel;
     const scratch = this.#scratch?.address ?? 0;
-    for (let begin = 0; begin < range; begin += chunk) {
-      const end = Math.min(range, begin + chunk);
-      for (const run of functions) run(begin, end, step.block, scratch);
-    }
+    if (step.prepare) callAll(step.prepare, step.block, scratch);
+    callAll(step.kernel, step.block, scratch);
   }
 
   #address(executable: CpuExecutable, slot: number, bindings: readonly Storage[]): number {
@@ -246,6 +251,14 @@ class CpuBackend implements Backend {
 
   #checkAlive(operation: string): void {
     if (this.#disposed) throw new BackendError(`${operation}: the backend was disposed.`);
+  }
+}
+
+/** Calls the functions of every part of a range. */
+function callAll({ functions, range, chunk }: Calls<KernelFunction>, block: number, scratch: number): void {
+  for (let begin = 0; begin < range; begin += chunk) {
+    const end = Math.min(range, begin + chunk);
+    for (const run of functions) run(begin, end, block, scratch);
   }
 }
 

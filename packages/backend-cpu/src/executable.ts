@@ -4,9 +4,10 @@
  * allocates nothing.
  */
 import { byteWidth, type Executable, type Kernel, type Schedule, type Slot } from '@dl/tensor';
-import { type RenderedKernel, renderKernel } from './kernels/render';
-import { paramsOffset, type Target } from './kernels/target';
+import { type Calls, type RenderedKernel, renderKernel } from './kernels/render';
+import { paramsOffset, sharedOffset, type Target } from './kernels/target';
 import { constantsBase, type LinearMemory, type Piece } from './memory';
+import { sharePreparations } from './preparations';
 import { ModuleBuilder } from './wasm/assembler';
 import type { Constants } from './wasm/constants';
 import type { WasmFeatures } from './wasm/features';
@@ -14,9 +15,7 @@ import type { WasmFeatures } from './wasm/features';
 export type KernelFunction = (begin: number, end: number, block: number, scratch: number) => void;
 
 /** A compiled kernel, shared by all schedules that have one of the same structure. */
-export interface CompiledKernel extends Omit<RenderedKernel, 'functions'> {
-  readonly functions: readonly KernelFunction[];
-}
+export type CompiledKernel = RenderedKernel<KernelFunction>;
 
 /** The structure of a kernel: whatever its code depends on. */
 export function kernelKey(kernel: Kernel): string {
@@ -89,8 +88,12 @@ export class KernelCache {
       env: { memory: this.memory.memory, mod: floorMod, sin: Math.sin, cos: Math.cos },
     });
     return kernels.map(([key], i) => {
-      const { functions, ...rest } = rendered[i]!;
-      return [key, { ...rest, functions: functions.map((name) => instance.exports[name] as KernelFunction) }];
+      const { prepare, ...rest } = rendered[i]!;
+      const linked = <T extends Calls<string>>(calls: T) => ({
+        ...calls,
+        functions: calls.functions.map((name) => instance.exports[name] as KernelFunction),
+      });
+      return [key, { ...linked(rest), prepare: prepare && linked(prepare) }];
     });
   }
 }
@@ -100,6 +103,8 @@ interface KernelStep {
   readonly kind: 'kernel';
   readonly name: string;
   readonly kernel: CompiledKernel;
+  /** What must be called before it, if no earlier step has left the same. */
+  readonly prepare: Calls<KernelFunction> | null;
   /** Address of its block. */
   readonly block: number;
 }
@@ -120,6 +125,7 @@ const byteLengthOf = (slot: Slot): number => slot.size * byteWidth(slot.dtype);
 interface Writes {
   readonly storages: readonly (readonly [index: number, word: number])[];
   readonly arena: readonly (readonly [offset: number, word: number])[];
+  readonly shared: readonly (readonly [offset: number, word: number])[];
   readonly scalars: readonly (readonly [index: number, number: number])[];
 }
 
@@ -130,8 +136,11 @@ export class CpuExecutable implements Executable {
   readonly writes: Writes;
   /** Bytes each bound storage must have. */
   readonly boundBytes: readonly number[];
-  /** Where the arena was when its addresses were last written. */
+  /** Of what preparations leave. */
+  readonly sharedBytes: number;
+  /** Where the arena, and the shared memory, were when their addresses were last written. */
   arenaAddress = -1;
+  sharedAddress = -1;
   disposed = false;
   readonly #blocks: Piece;
 
@@ -147,12 +156,23 @@ export class CpuExecutable implements Executable {
     const storages: [number, number][] = [];
     const arena: [number, number][] = [];
     const scalars: [number, number][] = [];
+    const shared: [number, number][] = [];
+    const prepared = sharePreparations(schedule, compiled);
     let block = this.#blocks.address;
     let next = 0;
     this.steps = schedule.steps.map((step): PreparedStep => {
       if (step.kind === 'copy') return this.#copyStep(step.from, step.to);
       const { kernel } = step;
-      const own: KernelStep = { kind: 'kernel', name: kernel.name, kernel: compiled[next++]!, block };
+      const { again, offset: sharedAt } = prepared.places[next]!;
+      const code = compiled[next++]!;
+      const own: KernelStep = {
+        kind: 'kernel',
+        name: kernel.name,
+        kernel: code,
+        prepare: again ? null : code.prepare,
+        block,
+      };
+      if (code.prepare) shared.push([sharedAt, (block + sharedOffset(kernel)) / 4]);
       kernel.bindings.forEach(({ slot }, i) => {
         const { kind, index, offset } = schedule.slots[slot]!;
         const word = block / 4 + i;
@@ -167,7 +187,8 @@ export class CpuExecutable implements Executable {
       block += own.kernel.blockBytes;
       return own;
     });
-    this.writes = { storages, arena, scalars };
+    this.writes = { storages, arena, shared, scalars };
+    this.sharedBytes = prepared.bytes;
     this.scratchBytes = Math.max(0, ...compiled.map((k) => k.scratchBytes));
     const boundBytes = new Array<number>(schedule.bound).fill(0);
     for (const slot of schedule.slots) {

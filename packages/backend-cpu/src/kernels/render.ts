@@ -6,7 +6,7 @@ import type { Contraction, Kernel, Producer } from '@dl/tensor';
 import type { FunctionBuilder, ModuleBuilder } from '../wasm/assembler';
 import { type Product, productOf } from './contraction/method';
 import { contractionPlan } from './contraction/plain';
-import { emitProduct, productGrain } from './contraction/product';
+import { emitProduct, preparationOf, productGrain } from './contraction/product';
 import { isBinary, isUnary, rendersElementwise } from './elementwise';
 import { emitNest, grainOf } from './loop';
 import { nestOf } from './nest';
@@ -16,6 +16,20 @@ import { emitScatter, scatterBase } from './scatter';
 import { emitSort, sortScratch } from './sort';
 import { blockBytes, Frame, kernelSignature, type Target } from './target';
 
+/** What is done once for a run of a kernel, before its range: an operand is brought into the order that is best to read. */
+export interface Preparation {
+  /** What is read, and nothing else. */
+  readonly binding: number;
+  /** Equal keys leave equal bytes of equal contents; null where numbers of the run matter too. */
+  readonly key: string | null;
+  /** Left in memory that all calls share. */
+  readonly sharedBytes: number;
+  readonly range: number;
+  readonly grain: number;
+  readonly work: number;
+  emit(frame: Frame, module: ModuleBuilder): void;
+}
+
 /** A function of a kernel, before it is written. */
 interface Part {
   /** Every part of the range must begin at a multiple of this. */
@@ -23,16 +37,26 @@ interface Part {
   readonly scratchBytes: number;
   /** Rough count of element operations for the whole range. */
   readonly work: number;
+  readonly preparation?: Preparation | null;
   emit(frame: Frame, module: ModuleBuilder): void;
 }
 
-/** What a runtime must know to call a rendered kernel. */
-export interface RenderedKernel {
-  /** Names of the exported functions, in the order in which they are called for each part. */
-  readonly functions: readonly string[];
+/** Functions to be called for all parts of a range, a name or a function each. */
+export interface Calls<F> {
+  /** In the order in which they are called for each part. */
+  readonly functions: readonly F[];
   readonly range: number;
   /** Steps of the range that one call takes. */
   readonly chunk: number;
+}
+
+/** Calls that must have ended before those of the kernel begin. They leave in shared memory what those read. */
+export interface PreparingCalls<F> extends Calls<F>, Pick<Preparation, 'binding' | 'key' | 'sharedBytes'> {}
+
+/** What a runtime must know to call a rendered kernel. */
+export interface RenderedKernel<F = string> extends Calls<F> {
+  readonly prepare: PreparingCalls<F> | null;
+  /** That each concurrent call needs. */
   readonly scratchBytes: number;
   readonly blockBytes: number;
 }
@@ -60,6 +84,7 @@ function productPart(kernel: Kernel, { batch, m, n, k }: Contraction, product: P
     grain: productGrain(product, kernel.range),
     scratchBytes: product.scratchBytes,
     work: sizeOf([...batch, ...m, ...n, ...k]) / 16,
+    preparation: preparationOf(product),
     emit: (frame, module) => emitProduct(frame, module, product),
   };
 }
@@ -107,10 +132,10 @@ const commonMultiple = (a: number, b: number): number => {
   return (a / x) * b;
 };
 
-/** Steps of the range for one call: a multiple of every part's grain. */
-function chunkOf(kernel: Kernel, parts: readonly Part[], callWork: number): number {
+/** Steps of a range for one call: a multiple of every part's grain. */
+function chunkOf(range: number, parts: readonly Pick<Part, 'grain' | 'work'>[], callWork: number): number {
   const grain = parts.map((p) => p.grain).reduce(commonMultiple, 1);
-  const work = parts.reduce((sum, p) => sum + p.work, 0) / kernel.range;
+  const work = parts.reduce((sum, p) => sum + p.work, 0) / range;
   const steps = Math.max(1, callWork / Math.max(1, work));
   return Math.max(grain, Math.floor(steps / grain) * grain);
 }
@@ -118,17 +143,27 @@ function chunkOf(kernel: Kernel, parts: readonly Part[], callWork: number): numb
 /** Writes the functions of a kernel into a module. `name` begins the names of its exports. */
 export function renderKernel(module: ModuleBuilder, target: Target, kernel: Kernel, name: string): RenderedKernel {
   const parts = partsOf(kernel, target);
-  const functions = parts.map((part, i) => {
-    const own = `${name}_${i}`;
+  const define = (own: string, part: Pick<Part, 'emit'>): string => {
     module.function({ ...kernelSignature, export: own }, (f: FunctionBuilder) =>
       part.emit(new Frame(f, target, kernel), module),
     );
     return own;
-  });
+  };
+  const before = parts.find((part) => part.preparation)?.preparation;
   return {
-    functions,
+    prepare: before
+      ? {
+          functions: [define(`${name}_before`, before)],
+          range: before.range,
+          chunk: chunkOf(before.range, [before], target.callWork),
+          binding: before.binding,
+          key: before.key,
+          sharedBytes: before.sharedBytes,
+        }
+      : null,
+    functions: parts.map((part, i) => define(`${name}_${i}`, part)),
     range: kernel.range,
-    chunk: chunkOf(kernel, parts, target.callWork),
+    chunk: chunkOf(kernel.range, parts, target.callWork),
     scratchBytes: Math.max(0, ...parts.map((p) => p.scratchBytes)),
     blockBytes: blockBytes(kernel),
   };

@@ -3,7 +3,8 @@
  * and how a fault of data is reported.
  *
  * A function takes (begin, end, block, scratch). The block holds the address of each binding (4 bytes each, padded to 8
- * bytes), then each parameter as f64, so that a run writes numbers into memory and allocates nothing.
+ * bytes), each parameter as f64, and the address of what a preparation left, so that a run writes numbers into memory and
+ * allocates nothing.
  */
 import type { Binding, DType, Kernel, Param } from '@dl/tensor';
 import type { FunctionBuilder, Local } from '../wasm/assembler';
@@ -35,8 +36,10 @@ export interface Target {
 
 /** Byte offset of the parameters in a block. */
 export const paramsOffset = (bindings: number): number => Math.ceil(bindings / 2) * 8;
-export const blockBytes = (kernel: Pick<Kernel, 'bindings' | 'params'>): number =>
+/** Byte offset, in a block, of the address of the memory that all calls of a run of the kernel share. */
+export const sharedOffset = (kernel: Pick<Kernel, 'bindings' | 'params'>): number =>
   paramsOffset(kernel.bindings.length) + kernel.params.length * 8;
+export const blockBytes = (kernel: Pick<Kernel, 'bindings' | 'params'>): number => sharedOffset(kernel) + 8;
 
 type ParamHolder = { readonly whole: Local; readonly number: Local };
 
@@ -50,6 +53,7 @@ export class Frame {
   readonly counters: (Local | undefined)[] = [];
   readonly #params: ParamHolder[];
   readonly #bindings: readonly Binding[];
+  readonly #shared: number;
 
   constructor(
     readonly f: FunctionBuilder,
@@ -61,6 +65,7 @@ export class Frame {
     this.block = f.param(2);
     this.scratch = f.param(3);
     this.#bindings = kernel.bindings;
+    this.#shared = sharedOffset(kernel);
     this.#params = kernel.params.map((param, i) => this.#loadParam(param, i));
   }
 
@@ -91,6 +96,11 @@ export class Frame {
   /** Pushes the address of a binding. */
   pushBinding(binding: number): void {
     this.f.get(this.block).mem('i32.load', binding * 4);
+  }
+
+  /** Pushes the address of the memory that all calls of a run share. */
+  pushShared(): void {
+    this.f.get(this.block).mem('i32.load', this.#shared);
   }
 
   /** Pushes a parameter as f64. */

@@ -4,10 +4,16 @@
  * from the kernel alone, so that no split of its range changes a sum.
  */
 import { byteWidth, type Contraction, type Kernel } from '@dl/tensor';
-import { type GemmSpec, planOf as gemmPlanOf, scratchBytes as gemmScratch, type MicroKernel } from '../gemm/gemm';
+import {
+  type GemmSpec,
+  planOf as gemmPlanOf,
+  scratchBytes as gemmScratch,
+  type MicroKernel,
+  panelBytes,
+} from '../gemm/gemm';
 import { type GemmType, LANES } from '../gemm/lanes';
 import type { Limit } from '../linear';
-import { axesOf, type Form, formOf, isEven, merged, sizeOfRole, strideOf } from './form';
+import { axesOf, type Form, formOf, isEven, merged, sizeOfRole, strideOf, without } from './form';
 import { needsStage, type Stage, stageOf } from './stage';
 
 /** How many rows and columns of the result a call of a tile computes. */
@@ -28,6 +34,16 @@ export interface Product {
   readonly scratchBytes: number;
   /** Where the scratch memory of the matrix product begins. */
   readonly gemmOffset: number;
+}
+
+/** Most bytes of panels that are filled once for all calls; beyond, each call fills some columns' at a time. */
+const maxPanelBytes = 1 << 26;
+
+/** Whether the right operand is the same for all products of a contraction, and can be packed once. */
+function packsOnce(form: Form, spec: GemmSpec): boolean {
+  if (gemmPlanOf(spec) !== 'packed' || form.rhs.binding < 0 || panelBytes(spec) > maxPanelBytes) return false;
+  const fixed = without(form.rhs.index, [lastAxis(form, 'n'), lastAxis(form, 'k')]);
+  return fixed.terms.every((t) => t.atom.kind === 'param');
 }
 
 const gemmTypes: Partial<Record<string, GemmType>> = { f32: 'f32', f64: 'f64', i32: 'i32', u32: 'i32' };
@@ -56,7 +72,7 @@ function gemmOf(form: Form, micro: MicroKernel): Method | null {
     cRow: sizeOfRole(form, 'n'),
     micro,
   };
-  return { kind: 'gemm', spec };
+  return { kind: 'gemm', spec: { ...spec, panels: packsOnce(form, spec) } };
 }
 
 /** Share of the lanes that are used along an axis. */

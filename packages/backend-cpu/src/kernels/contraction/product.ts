@@ -3,12 +3,13 @@
  * they are due, and calls of tiles or of a matrix product for the innermost axes.
  */
 import type { Local, ModuleBuilder } from '../../wasm/assembler';
-import { emitGemm, planOf as gemmPlanOf } from '../gemm/gemm';
+import { emitGemm, emitPanels, type GemmSpec, planOf as gemmPlanOf, panelBytes, panelWidth } from '../gemm/gemm';
 import { LANES } from '../gemm/lanes';
 import { factorOf, type Limit, scaled } from '../linear';
 import { emitNest } from '../loop';
 import { mergeAxes } from '../nest';
 import { planOf } from '../plan';
+import type { Preparation } from '../render';
 import type { Frame } from '../target';
 import { emitDotTile } from './dot-tile';
 import { axesOf, type Factor, type Form, outIndex, outStrides, strideOf, without } from './form';
@@ -17,8 +18,16 @@ import { emitSpreadTile } from './spread-tile';
 import { externalVariable } from './stage';
 import type { WalkAxis } from './walk';
 
-/** Rows of a packed matrix product below which packing its right operand again costs too much. */
+/** Rows of a call of a matrix product whose panels are packed before, and of one that packs them for itself. */
+const panelRows = 48;
 const packedRows = 192;
+
+/** Rows of the smallest call of a matrix product; two calls at least for small ones, so that two threads have work. */
+function gemmRows(spec: GemmSpec): number {
+  if (gemmPlanOf(spec) !== 'packed') return 12;
+  if (!spec.panels) return packedRows;
+  return spec.m >= 2 * panelRows ? panelRows : Math.max(4, Math.ceil(spec.m / 8) * 4);
+}
 
 /** What a part of the range must begin at a multiple of: whole tiles, and enough work to pay for copies and packing. */
 export function productGrain({ form, method, stages }: Product, range: number): number {
@@ -27,7 +36,7 @@ export function productGrain({ form, method, stages }: Product, range: number): 
   if (role === 'batch') return 1;
   if (role === 'n' || stages.some((s) => s.depth === 0)) return range; // not split
   if (lastAxis(form, 'm') !== 0) return 1;
-  const rows = method.kind !== 'gemm' ? method.tile.rows : gemmPlanOf(method.spec) === 'packed' ? packedRows : 12;
+  const rows = method.kind === 'gemm' ? gemmRows(method.spec) : method.tile.rows;
   return Math.min(range, rows / greatestDivisor(rows, form.rangeScale));
 }
 
@@ -35,6 +44,28 @@ function greatestDivisor(a: number, b: number): number {
   let [x, y] = [a, b];
   while (y > 0) [x, y] = [y, x % y];
   return x;
+}
+
+/** Packing of a right operand that all calls read. */
+export function preparationOf({ form, method }: Product): Preparation | null {
+  if (method.kind !== 'gemm' || !method.spec.panels) return null;
+  const { spec } = method;
+  const { dtype, n, k, b } = spec;
+  const fixed = without(form.rhs.index, [lastAxis(form, 'n'), lastAxis(form, 'k')]);
+  return {
+    binding: form.rhs.binding,
+    key: fixed.terms.length > 0 ? null : JSON.stringify(['panels', dtype, n, k, b, fixed.constant]),
+    sharedBytes: panelBytes(spec),
+    range: Math.ceil(n / panelWidth(spec)),
+    grain: 4,
+    work: (n * k) / 2,
+    emit: (frame, module) => {
+      const fill = emitPanels(module, spec);
+      pushFactor(frame, form, form.rhs, [lastAxis(form, 'n'), lastAxis(form, 'k')]);
+      frame.pushShared();
+      frame.f.get(frame.begin).get(frame.end).call(fill);
+    },
+  };
 }
 
 /** Writes the producer of a kernel. */
@@ -125,7 +156,8 @@ function gemmCall(frame: Frame, module: ModuleBuilder, { form, method, gemmOffse
   return () => {
     const zero = [m, n, ...axesOf(form, 'k')];
     pushFactor(frame, form, form.lhs, zero);
-    pushFactor(frame, form, form.rhs, zero);
+    if (method.spec.panels) frame.pushShared();
+    else pushFactor(frame, form, form.rhs, zero);
     pushOut(frame, form, zero);
     const { from, to, release } = rangeOfAxis(frame, form, m);
     f.push(from).push(to);

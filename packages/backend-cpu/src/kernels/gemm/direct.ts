@@ -8,7 +8,7 @@
 import type { FunctionBuilder, Local, ModuleBuilder } from '../../wasm/assembler';
 import { LANES } from './lanes';
 import { forRowTiles, tileHeights } from './rows';
-import type { GemmSpec, OperandA, OperandB } from './spec';
+import type { GemmSpec } from './spec';
 import { emitTile, type Tile } from './tile';
 
 /** Vectors along n for a tile height: low tiles are wider, to keep eight sums or more in flight. */
@@ -20,8 +20,7 @@ function vectorsFor(rows: number): number {
 export function emitDirect(module: ModuleBuilder, spec: GemmSpec, exportName?: string): number {
   const { dtype, micro } = spec;
   const { bytes } = LANES[dtype];
-  // Without depth nothing is read, and packers have no strides.
-  const a: OperandA = typeof spec.a === 'function' ? { m: 0, k: 0 } : spec.a;
+  const { a } = spec;
   const heights = tileHeights(micro.rows).filter((height) => height <= spec.m);
   const bands = new Map(heights.map((rows) => [rows, emitBand(module, spec, rows)]));
   const params = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const;
@@ -50,8 +49,7 @@ export function emitDirect(module: ModuleBuilder, spec: GemmSpec, exportName?: s
 function emitBand(module: ModuleBuilder, spec: GemmSpec, rows: number): number {
   const lanes = LANES[spec.dtype];
   const { bytes } = lanes;
-  const a: OperandA = typeof spec.a === 'function' ? { m: 0, k: 0 } : spec.a;
-  const b: OperandB = typeof spec.b === 'function' ? { k: 0, n: 1 } : spec.b;
+  const { a, b } = spec;
   const tileWidth = vectorsFor(rows) * lanes.count;
   const shape = {
     lanes,

@@ -8,7 +8,7 @@
 
 import type { FunctionBuilder, Local, ModuleBuilder } from '../../wasm/assembler';
 import { LANES, type Lanes, loadPartial, multiplyAdd } from './lanes';
-import type { GemmSpec, OperandA, OperandB } from './spec';
+import type { GemmSpec } from './spec';
 
 /** Elements of C computed together. */
 interface DotTile {
@@ -57,9 +57,9 @@ function emitCall(
       .op('i32.mul')
       .op('i32.add');
   f.get(f.param(0));
-  scaled(at.row, (spec.a as OperandA).m);
+  scaled(at.row, spec.a.m);
   f.get(f.param(1));
-  scaled(at.column, (spec.b as OperandB).n);
+  scaled(at.column, spec.b.n);
   f.get(f.param(2));
   scaled(at.row, spec.cRow);
   scaled(at.column, 1);
@@ -69,7 +69,7 @@ function emitCall(
 /** A function (a, b, c) for a tile of dot products. */
 function emitDotTile(module: ModuleBuilder, spec: GemmSpec, { rows, columns }: DotTile): number {
   const lanes: Lanes = LANES[spec.dtype];
-  const [aRow, bColumn] = [(spec.a as OperandA).m * lanes.bytes, (spec.b as OperandB).n * lanes.bytes];
+  const [aRow, bColumn] = [spec.a.m * lanes.bytes, spec.b.n * lanes.bytes];
   return module.function({ params: ['i32', 'i32', 'i32'] }, (f) => {
     const [a, b, c] = f.params as [Local, Local, Local];
     const [vectorA, vectorB] = [f.local('v128'), f.local('v128')];

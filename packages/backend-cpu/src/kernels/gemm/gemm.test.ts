@@ -1,7 +1,17 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ModuleBuilder } from '../../wasm/assembler';
 import { detectFeatures } from '../../wasm/features';
-import { emitGemm, type GemmSpec, type GemmType, type MicroKernel, planOf, scratchBytes } from './gemm';
+import {
+  emitGemm,
+  emitPanels,
+  type GemmSpec,
+  type GemmType,
+  type MicroKernel,
+  panelBytes,
+  panelWidth,
+  planOf,
+  scratchBytes,
+} from './gemm';
 
 let relaxedSimd = false;
 beforeAll(async () => {
@@ -43,8 +53,8 @@ interface Case {
   readonly gap?: number;
   /** Where the rows are split into calls. */
   readonly splits?: readonly number[];
-  /** Replaces operands by packers that compute them. */
-  readonly custom?: boolean;
+  /** Fills panels of B before, in two parts. */
+  readonly panels?: boolean;
 }
 
 function specOf({ dtype = 'f32', m, n, k, a = 'rows', b = 'rows', gap = 0, ...rest }: Case): GemmSpec {
@@ -60,6 +70,7 @@ function specOf({ dtype = 'f32', m, n, k, a = 'rows', b = 'rows', gap = 0, ...re
     b: { k: bK, n: bN },
     cRow: n + gap,
     accumulate: rest.accumulate,
+    panels: rest.panels,
     micro,
   };
 }
@@ -73,12 +84,13 @@ function run(test: Case) {
   const Type = ARRAYS[spec.dtype];
   const size = Type.BYTES_PER_ELEMENT;
   const { m, n, k } = spec;
-  const [a, b] = [spec.a as { m: number; k: number }, spec.b as { k: number; n: number }];
+  const { a, b } = spec;
   const aCount = k === 0 ? 0 : (m - 1) * a.m + (k - 1) * a.k + 1;
   const bCount = k === 0 ? 0 : (k - 1) * b.k + (n - 1) * b.n + 1;
   const cCount = m * spec.cRow;
   const guard = 64;
-  const cBase = Math.ceil(scratchBytes(spec) / 64) * 64 + guard;
+  const panels = Math.ceil(scratchBytes(spec) / 64) * 64;
+  const cBase = panels + (spec.panels ? panelBytes(spec) : 0) + guard;
   const bytes = cBase + (cCount + aCount + bCount) * size + 2 * guard;
   const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536) });
   const end = memory.buffer.byteLength;
@@ -96,10 +108,24 @@ function run(test: Case) {
 
   const module = new ModuleBuilder().importMemory({ minPages: 1 });
   emitGemm(module, spec, 'gemm');
+  if (spec.panels) emitPanels(module, spec, 'panels');
   const instance = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), { env: { memory } });
+  if (spec.panels) {
+    const all = Math.ceil(n / panelWidth(spec));
+    const fillPanels = instance.exports.panels as (...args: number[]) => void;
+    fillPanels(bBase, panels, 0, all >> 1);
+    fillPanels(bBase, panels, all >> 1, all);
+  }
   const bounds = [0, ...(test.splits ?? []), m];
   for (let part = 0; part + 1 < bounds.length; part++) {
-    (instance.exports.gemm as (...args: number[]) => void)(aBase, bBase, cBase, bounds[part]!, bounds[part + 1]!, 0);
+    (instance.exports.gemm as (...args: number[]) => void)(
+      aBase,
+      spec.panels ? panels : bBase,
+      cBase,
+      bounds[part]!,
+      bounds[part + 1]!,
+      0,
+    );
   }
   const intact = around.every((byte) => byte === 0xa5) && beyond.every((byte) => byte === 0x5a);
   return { spec, aData, bData, before, after: cData, intact };
@@ -110,7 +136,7 @@ function check(test: Case): void {
   const { spec, aData, bData, before, after, intact } = run(test);
   const name = `${planOf(spec)} ${JSON.stringify(test)}`;
   expect(intact, `${name} writes outside C`).toBe(true);
-  const [a, b] = [spec.a as { m: number; k: number }, spec.b as { k: number; n: number }];
+  const { a, b } = spec;
   const epsilon = { f32: 2 ** -24, f64: 2 ** -53, i32: 0 }[spec.dtype];
   for (let row = 0; row < spec.m; row++) {
     for (let column = 0; column < spec.cRow; column++) {
@@ -208,50 +234,17 @@ describe('emitGemm', () => {
     }
   });
 
-  it('takes panels from custom packers', () => {
-    const [m, n, k] = [23, 21, 300];
-    const memory = new WebAssembly.Memory({ initial: 16 });
-    const module = new ModuleBuilder().importMemory({ minPages: 1 });
-    const spec: GemmSpec = {
-      dtype: 'f32',
-      m,
-      n,
-      k,
-      // A[row, k] = row + k and B[k, column] = k − column
-      a: (f, { kStart, kCount, rowStart, rowCount, dest }) => {
-        const at = f.local('i32');
-        f.for(at, { to: kCount }, () => {
-          for (let row = 0; row < rowCount; row++) {
-            f.get(dest).get(at).get(kStart).op('i32.add').get(rowStart).op('i32.add').i32(row).op('i32.add');
-            f.op('f32.convert_i32_s').mem('f32.store', 4 * row);
-          }
-          f.increment(dest, 4 * rowCount);
-        });
-      },
-      b: (f, { kStart, kCount, nStart, nCount, width, dest }) => {
-        const [at, column] = [f.local('i32'), f.local('i32')];
-        f.for(at, { to: kCount }, () => {
-          f.for(column, { to: nCount }, () => {
-            f.get(dest).get(column).i32(2).op('i32.shl').op('i32.add');
-            f.get(at).get(kStart).op('i32.add').get(nStart).op('i32.sub').get(column).op('i32.sub');
-            f.op('f32.convert_i32_s').mem('f32.store');
-          });
-          f.increment(dest, 4 * width);
-        });
-      },
-      cRow: n,
-      micro: FAST(),
-    };
-    emitGemm(module, spec, 'gemm');
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), { env: { memory } });
-    const base = scratchBytes(spec);
-    (instance.exports.gemm as (...args: number[]) => void)(0, 0, base, 0, m, 0);
-    const c = new Float32Array(memory.buffer, base, m * n);
-    for (let row = 0; row < m; row++) {
-      for (let column = 0; column < n; column++) {
-        let sum = 0;
-        for (let at = 0; at < k; at++) sum += (row + at) * (at - column);
-        expect(Math.abs(c[row * n + column]! - sum)).toBeLessThanOrEqual(Math.abs(sum) * 1e-5);
+  it('takes panels that were filled before, in any parts', () => {
+    for (const b of LAYOUTS) {
+      for (const [m, n, k] of [
+        [33, 70, 300],
+        [8, 5, 3],
+        [5, 64, 513],
+        [13, 33, 64],
+      ] as const) {
+        check({ m, n, k, b, panels: true, splits: [2] });
+        check({ m, n, k, b, panels: true, a: 'columns', dtype: 'f64' });
+        check({ m, n, k, b, panels: true, accumulate: true, micro: PORTABLE, gap: 3 });
       }
     }
   });

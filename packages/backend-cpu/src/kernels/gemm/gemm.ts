@@ -9,18 +9,15 @@ import { emitPacked } from './packed';
 import { checkSpec, type GemmPlan, type GemmSpec, planOf } from './spec';
 
 export type { GemmType } from './lanes';
+export { emitPanels } from './packed';
 export type {
   GemmPlan,
   GemmSpec,
   MicroKernel,
   OperandA,
   OperandB,
-  PackA,
-  PackARequest,
-  PackB,
-  PackBRequest,
 } from './spec';
-export { planOf, scratchBytes } from './spec';
+export { panelBytes, panelWidth, planOf, scratchBytes } from './spec';
 
 const EMITTERS = { direct: emitDirect, dot: emitDot, packed: emitPacked } as const satisfies Record<GemmPlan, unknown>;
 
@@ -28,8 +25,8 @@ const EMITTERS = { direct: emitDirect, dot: emitDot, packed: emitPacked } as con
  * Defines a matrix product in a module that has its memory already.
  *
  * The function has parameters `(aBase, bBase, cBase, rowBegin, rowEnd, scratch)`, all i32: byte addresses of the first
- * elements of the operands, the rows of C to compute, and `scratchBytes(spec)` bytes at a multiple of 16 that no
- * concurrent call uses. Any split into ranges of rows gives the same bits. C must not overlap A or B.
+ * elements of the operands (or of B's panels), the rows of C to compute, and `scratchBytes(spec)` bytes at a multiple of 16
+ * that no concurrent call uses. Any split into ranges of rows gives the same bits. C must not overlap A or B.
  *
  * @param exportName - exported under this name where present
  * @returns the index of the function

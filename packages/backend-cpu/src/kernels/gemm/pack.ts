@@ -8,15 +8,14 @@
 
 import type { FunctionBuilder, Local } from '../../wasm/assembler';
 import { type Lanes, loadPartial } from './lanes';
-import type { OperandA, OperandB, PackA, PackB } from './spec';
+import type { OperandA, OperandB } from './spec';
 
-/** Sets a new local to base + (i·iStride + k·kStride) bytes. */
-function sourceAddress(f: FunctionBuilder, base: Local, terms: readonly (readonly [Local, number])[]): Local {
-  const source = f.borrow('i32');
-  f.get(base);
-  for (const [index, stride] of terms) f.get(index).i32(stride).op('i32.mul').op('i32.add');
-  f.set(source);
-  return source;
+/** Runs `body` with a copy of an address that it may move. */
+function withCopy(f: FunctionBuilder, address: Local, body: (copy: Local) => void): void {
+  f.scratch('i32', (copy) => {
+    f.get(address).set(copy);
+    body(copy);
+  });
 }
 
 /** Runs `body` once for each `step` of k; what does not fill a step is left. Returns nothing, advances nothing. */
@@ -35,23 +34,26 @@ function countSteps(f: FunctionBuilder, count: Local, shift: number, body: () =>
   });
 }
 
-/** The packer of a strided left operand. */
-export function stridedPackA(lanes: Lanes, { m, k }: OperandA): PackA {
+/** Where a packer reads and writes: addresses of the first elements, which are left as they are, but `dest`. */
+export interface PackRequest {
+  readonly source: Local;
+  readonly dest: Local;
+  readonly kCount: Local;
+}
+
+/** Packs `rows` rows of A: element (row, k) goes to `k·rows + row`. */
+export function emitPackA(f: FunctionBuilder, lanes: Lanes, { m, k }: OperandA, rows: number, at: PackRequest): void {
   const { bytes } = lanes;
-  return (f, { base, kStart, kCount, rowStart, rowCount, dest }) => {
-    const source = sourceAddress(f, base, [
-      [rowStart, m * bytes],
-      [kStart, k * bytes],
-    ]);
-    countSteps(f, kCount, 0, () => {
-      if (m === 1) copyContiguous(f, { source, dest, bytes: rowCount * bytes });
+  const { dest } = at;
+  withCopy(f, at.source, (source) =>
+    countSteps(f, at.kCount, 0, () => {
+      if (m === 1) copyContiguous(f, { source, dest, bytes: rows * bytes });
       else
-        for (let row = 0; row < rowCount; row++)
+        for (let row = 0; row < rows; row++)
           copyElement(f, lanes, { source, from: row * m * bytes, dest, to: row * bytes });
-      f.increment(source, k * bytes).increment(dest, rowCount * bytes);
-    });
-    f.release(source);
-  };
+      f.increment(source, k * bytes).increment(dest, rows * bytes);
+    }),
+  );
 }
 
 function copyElement(
@@ -78,30 +80,26 @@ function copyContiguous(
   if (at < bytes) f.get(dest).get(source).mem('i32.load', at, 2).mem('i32.store', at, 2);
 }
 
-/** The packer of a strided right operand with `n` columns in all. */
-export function stridedPackB(lanes: Lanes, b: OperandB, n: number): PackB {
-  return (f, { base, kStart, kCount, nStart, nCount, width, dest }) => {
-    const source = sourceAddress(f, base, [
-      [nStart, b.n * lanes.bytes],
-      [kStart, b.k * lanes.bytes],
-    ]);
-    const panel = (columns: number) => {
-      if (b.n === 1) copyRows(f, lanes, { source, dest, kCount, columns, width, kStride: b.k });
-      else copyColumns(f, lanes, { source, dest, kCount, columns, width, b });
-    };
-    const tail = n % width;
-    if (tail === 0) panel(width);
-    else if (n < width) panel(tail);
-    else
-      f.get(nCount)
-        .i32(width)
-        .op('i32.eq')
-        .if(
-          () => panel(width),
-          () => panel(tail),
-        );
-    f.release(source);
-  };
+/** Panels that are filled side by side where columns are contiguous, so that whole lines are read. */
+export const GROUP = 4;
+
+/**
+ * Packs `panels` panels of B side by side, the last of `columns` columns: element (k, column) of a panel goes to
+ * `k·width + column`. Several only where columns are contiguous.
+ */
+export function emitPackB(
+  f: FunctionBuilder,
+  lanes: Lanes,
+  b: OperandB,
+  { panels, columns }: { readonly panels: number; readonly columns: number },
+  at: PackRequest,
+): void {
+  const width = lanes.count * 2;
+  withCopy(f, at.source, (source) => {
+    const copy = { source, dest: at.dest, kCount: at.kCount, columns, width };
+    if (b.n === 1 || columns === 1) copyRows(f, lanes, { ...copy, panels, kStride: b.k });
+    else copyColumns(f, lanes, { ...copy, b });
+  });
 }
 
 interface PanelCopy {
@@ -112,19 +110,32 @@ interface PanelCopy {
   readonly width: number;
 }
 
-/** Columns are contiguous: one or two vectors for each k. */
-function copyRows(f: FunctionBuilder, lanes: Lanes, copy: PanelCopy & { readonly kStride: number }): void {
-  const { source, dest, kCount, columns, width, kStride } = copy;
+/** Columns are contiguous: two vectors for each k and panel. */
+function copyRows(
+  f: FunctionBuilder,
+  lanes: Lanes,
+  copy: PanelCopy & { readonly panels: number; readonly kStride: number },
+): void {
+  const { source, dest, kCount, columns, width, kStride, panels } = copy;
+  const rowBytes = width * lanes.bytes;
+  const dests = [dest, ...f.borrowAll('i32', panels - 1)];
+  for (const [i, to] of dests.slice(1).entries()) {
+    f.get(dests[i]!).get(kCount).i32(rowBytes).op('i32.mul').op('i32.add').set(to);
+  }
   countSteps(f, kCount, 0, () => {
-    for (let column = 0; column < width; column += lanes.count) {
-      f.get(dest);
-      const count = Math.min(lanes.count, columns - column);
-      if (count > 0) loadPartial(f, lanes, count, source, column * lanes.bytes);
-      else f.v128(new Uint8Array(16));
-      f.mem('v128.store', column * lanes.bytes, 2);
+    for (const [panel, to] of dests.entries()) {
+      for (let column = 0; column < width; column += lanes.count) {
+        f.get(to);
+        const count = panel < panels - 1 ? lanes.count : Math.min(lanes.count, columns - column);
+        if (count > 0) loadPartial(f, lanes, count, source, (panel * width + column) * lanes.bytes);
+        else f.v128(new Uint8Array(16));
+        f.mem('v128.store', column * lanes.bytes, 2);
+      }
     }
-    f.increment(source, kStride * lanes.bytes).increment(dest, width * lanes.bytes);
+    f.increment(source, kStride * lanes.bytes);
+    for (const to of dests) f.increment(to, rowBytes);
   });
+  f.release(...dests.slice(1));
 }
 
 /** Columns are apart: four k at a time by transposition where k is contiguous, else element by element. */
