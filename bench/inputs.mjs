@@ -1,5 +1,5 @@
-// The inputs that every library is measured on: a counter-based hash, parameters in PyTorch's layout, and the timing
-// loops. A peer that fills its tensors from the same formulas must report the same `check` values.
+// The inputs that every library is measured on: a counter-based hash, and parameters in PyTorch's layout. A peer that fills
+// its tensors from the same formulas must report the same `check` values.
 
 /** 24 random bits of a counter. */
 function hash(i, seed) {
@@ -63,74 +63,35 @@ const models = {
   gpt: [[[65, 128], 0.035], [[64, 128], 0.035], ...Array(4).fill(gptBlock).flat(), [[128], 0]],
 };
 
-export const initial = (model) =>
-  models[model].map(([shape, scale], i) => ({
-    shape,
-    data: scale ? uniform(sizeOf(shape), 100 + i, scale) : new Float32Array(sizeOf(shape)).fill(1),
-  }));
+/** First values. More `positions` than the GPT has begin with its own. */
+export const initial = (model, { positions } = {}) =>
+  models[model].map(([given, scale], i) => {
+    const shape = positions && i === 1 ? [positions, ...given.slice(1)] : given;
+    const data = scale ? uniform(sizeOf(shape), 100 + i, scale) : new Float32Array(sizeOf(shape)).fill(1);
+    return { shape, data };
+  });
+
+/** What a number in [−1, 1) becomes as an entry of a batch norm. */
+const ofBatchNorm = {
+  weight: (v) => 1 + 0.1 * v,
+  bias: (v) => 0.1 * v,
+  running_mean: (v) => 0.1 * v,
+  running_var: (v) => 1 + 0.5 * Math.abs(v),
+};
+
+/** The state of a residual network, in the order of its keys: [key, values, shape], without the batch norms' counters. */
+export function residualNetwork(entries) {
+  let seed = 1000;
+  return entries
+    .filter(([key]) => !key.endsWith('num_batches_tracked'))
+    .map(([key, shape]) => {
+      const fanIn = sizeOf(shape.slice(1));
+      const scale = key.startsWith('fc') ? fan(512) : shape.length === 4 ? Math.sqrt(6 / fanIn) : 1;
+      const values = uniform(sizeOf(shape), seed++, scale);
+      const map = shape.length === 1 && !key.startsWith('fc') ? ofBatchNorm[key.split('.').at(-1)] : (v) => v;
+      return [key, values.map(map), shape];
+    });
+}
 
 /** First, last and mean absolute element. */
 export const check = (a) => [a[0], a[a.length - 1], a.reduce((s, v) => s + Math.abs(v), 0) / a.length];
-
-const median = (a) => a.slice().sort((x, y) => x - y)[a.length >> 1];
-const budgetMs = Number(process.env.BENCH_MS ?? 1500);
-
-/** Median milliseconds of `step`, which resolves once the work is done. */
-export async function time(step) {
-  const begin = performance.now();
-  let [runs, one] = [0, 0];
-  while (runs < 2 || performance.now() - begin < 400) {
-    const t = performance.now();
-    await step();
-    one = performance.now() - t;
-    runs++;
-  }
-  const inner = Math.max(1, Math.min(1000, Math.floor(1 / one)));
-  const samples = [];
-  const sampling = performance.now();
-  while (performance.now() - sampling < budgetMs || samples.length < 5) {
-    const t = performance.now();
-    for (let i = 0; i < inner; i++) await step();
-    samples.push((performance.now() - t) / inner);
-  }
-  return { ms_per_iter: median(samples), min_ms: Math.min(...samples), iters: samples.length * inner };
-}
-
-/** Ten checked steps on one batch, then the time of a step. `step` resolves to the loss. */
-export async function timeTraining(step) {
-  const begin = performance.now();
-  const losses = [await step()];
-  const first_step_ms = performance.now() - begin;
-  for (let i = 1; i < 10; i++) losses.push(await step());
-  return { ...(await time(step)), first_step_ms, check: [losses[0], losses[9]], trained: losses[9] < losses[0] };
-}
-
-/** Microseconds an operation, of 1,000 that depend on one another. */
-export async function timeDispatch(run) {
-  for (let i = 0; i < 5; i++) await run(1000);
-  const samples = [];
-  for (let i = 0; i < 30; i++) {
-    const t = performance.now();
-    await run(1000);
-    samples.push(performance.now() - t);
-  }
-  return { ms_per_iter: median(samples), us_per_op: median(samples), iters: 30 };
-}
-
-/** Resident memory over 500 training steps, in MB. */
-export async function residentMemory(step, steps = 500) {
-  const mb = (bytes) => Math.round(bytes / 2 ** 20);
-  const begin = performance.now();
-  let rss_50 = 0;
-  for (let i = 1; i <= steps; i++) {
-    await step();
-    if (i === 50) rss_50 = mb(process.memoryUsage.rss());
-  }
-  return {
-    ms_per_iter: (performance.now() - begin) / steps,
-    iters: steps,
-    rss_50,
-    rss_end: mb(process.memoryUsage.rss()),
-    peak_mb: mb(process.resourceUsage().maxRSS * 1024),
-  };
-}

@@ -1,4 +1,4 @@
-/** @dl/vision: boxes, regions of interest, filters and image transforms. */
+/** @dl/vision: boxes, regions of interest, filters, image transforms and residual networks. */
 export { type AnchorsGridOptions, type AnchorsMultiboxOptions, anchorsGrid, anchorsMultibox } from './anchors';
 export { type BoxCodeOptions, type BoxDecodeOptions, boxDecode, boxEncode } from './box-code';
 export { type BoxFormat, boxArea, boxConvert, clipBoxes } from './boxes';
@@ -6,6 +6,7 @@ export { type GramMatrixOptions, gramMatrix } from './gram-matrix';
 export { boxIou, completeBoxIou, distanceBoxIou, generalizedBoxIou } from './iou';
 export { batchedNms, type NmsOptions, type NmsPaddedOptions, nms, nmsPadded } from './nms';
 export { type ResizeOptions, resize } from './resize';
+export { BasicBlock, Bottleneck, ResNet, type ResNetOptions, resnet18, resnet34, resnet50 } from './resnet';
 export { type RoiAlignOptions, roiAlign } from './roi-align';
 export { roiPool } from './roi-pool';
 export type { RoiOptions } from './rois';

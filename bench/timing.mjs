@@ -1,0 +1,65 @@
+// How a step is timed: warm-up, samples of about a millisecond or more, the median.
+
+export const median = (a) => a.slice().sort((x, y) => x - y)[a.length >> 1];
+const budgetMs = Number(process.env.BENCH_MS ?? 1500);
+
+/** Median milliseconds of `step`, which resolves once the work is done. */
+export async function time(step) {
+  const begin = performance.now();
+  let [runs, one] = [0, 0];
+  while (runs < 2 || performance.now() - begin < 400) {
+    const t = performance.now();
+    await step();
+    one = performance.now() - t;
+    runs++;
+  }
+  const inner = Math.max(1, Math.min(1000, Math.floor(1 / one)));
+  const samples = [];
+  const sampling = performance.now();
+  while (performance.now() - sampling < budgetMs || samples.length < 5) {
+    const t = performance.now();
+    for (let i = 0; i < inner; i++) await step();
+    samples.push((performance.now() - t) / inner);
+  }
+  return { ms_per_iter: median(samples), min_ms: Math.min(...samples), iters: samples.length * inner };
+}
+
+/** Ten checked steps on one batch, then the time of a step. `step` resolves to the loss. */
+export async function timeTraining(step) {
+  const begin = performance.now();
+  const losses = [await step()];
+  const first_step_ms = performance.now() - begin;
+  for (let i = 1; i < 10; i++) losses.push(await step());
+  return { ...(await time(step)), first_step_ms, check: [losses[0], losses[9]], trained: losses[9] < losses[0] };
+}
+
+/** Microseconds an operation, of 1,000 that depend on one another. */
+export async function timeDispatch(run) {
+  for (let i = 0; i < 5; i++) await run(1000);
+  const samples = [];
+  for (let i = 0; i < 30; i++) {
+    const t = performance.now();
+    await run(1000);
+    samples.push(performance.now() - t);
+  }
+  return { ms_per_iter: median(samples), us_per_op: median(samples), iters: 30 };
+}
+
+const mb = (bytes) => Math.round(bytes / 2 ** 20);
+
+/** Resident memory over training steps, in MB. */
+export async function residentMemory(step, steps) {
+  const begin = performance.now();
+  let rss_50 = 0;
+  for (let i = 1; i <= steps; i++) {
+    await step();
+    if (i === 50) rss_50 = mb(process.memoryUsage.rss());
+  }
+  return {
+    ms_per_iter: (performance.now() - begin) / steps,
+    iters: steps,
+    rss_50,
+    rss_end: mb(process.memoryUsage.rss()),
+    peak_mb: mb(process.resourceUsage().maxRSS * 1024),
+  };
+}
