@@ -2,6 +2,7 @@
 // packages, as a user does. `pnpm bench` calls it in a fresh process for each.
 import { cpu } from '@dl/backend-cpu';
 import { getBackend, setBackend } from '@dl/tensor';
+import { work } from './work.mjs';
 import { workloads } from './workloads.mjs';
 
 const args = process.argv.slice(2);
@@ -17,12 +18,12 @@ const rates = ({ flops, bytes, elements }, ms) => ({
 });
 
 for (const workload of names.length > 0 ? names : Object.keys(workloads)) {
-  const entry = workloads[workload];
+  const run = workloads[workload];
   let result;
   try {
-    if (!entry) throw new Error('not offered');
-    const timed = await entry.run();
-    result = { ...timed, ...rates(entry, timed.ms_per_iter) };
+    if (!run) throw new Error('not offered');
+    const timed = await run();
+    result = { ...timed, ...rates(work[workload], timed.ms_per_iter) };
   } catch (error) {
     result = {
       finding: String(error?.message ?? error)

@@ -95,7 +95,11 @@ describe('ResNet', () => {
   it('gives a gradient to each parameter, of bottlenecks too', async () => {
     const model = new ResNet(Bottleneck, [1, 1, 1, 1], { numClasses: 3, inChannels: 1 });
     const parameters = model.parameters();
-    const loss = (): Tensor => model.forward(rand([2, 1, 48, 40])).square().sum();
+    const loss = (): Tensor =>
+      model
+        .forward(rand([2, 1, 48, 40]))
+        .square()
+        .sum();
     const gradients = grad(loss(), parameters);
     for (const [i, [key]] of model.namedParameters().entries()) {
       const largest = await gradients[i]!.abs().max().item();
@@ -105,7 +109,11 @@ describe('ResNet', () => {
   });
 
   it('gives the maps of its stages, rounded up', () => {
-    const shapes = noGrad(() => resnet18({ inChannels: 1 }).eval().features(zeros([1, 1, 65, 32]))).map((m) => m.shape);
+    const shapes = noGrad(() =>
+      resnet18({ inChannels: 1 })
+        .eval()
+        .features(zeros([1, 1, 65, 32])),
+    ).map((m) => m.shape);
     expect(shapes).toEqual([
       [1, 64, 17, 8],
       [1, 128, 9, 4],
