@@ -19,7 +19,7 @@ import { externalVariable } from './stage';
 import type { WalkAxis } from './walk';
 
 /** Rows of a call of a matrix product whose panels are packed before, and of one that packs them for itself. */
-const panelRows = 48;
+const panelRows = 96;
 const packedRows = 192;
 
 /** Rows of the smallest call of a matrix product; two calls at least for small ones, so that two threads have work. */

@@ -208,6 +208,10 @@ describe('emitGemm', () => {
     check({ m: 199, n: 523, k: 513, b: 'columns', accumulate: true });
     check({ m: 257, n: 257, k: 257, a: 'columns' });
     check({ dtype: 'f64', m: 195, n: 515, k: 257, b: 'columns' });
+    // Panels of A that are packed in groups, and what is left of them.
+    for (const m of [24, 25, 26, 27, 28, 51, 99]) {
+      for (const micro of [PORTABLE, FAST()]) check({ m, n: 33, k: 300, a: 'columns', b: 'columns', micro });
+    }
   });
 
   it('accumulates, leaves gaps between rows of C, and writes zeros for no depth', () => {

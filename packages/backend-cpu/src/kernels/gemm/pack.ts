@@ -41,19 +41,44 @@ export interface PackRequest {
   readonly kCount: Local;
 }
 
-/** Packs `rows` rows of A: element (row, k) goes to `k·rows + row`. */
-export function emitPackA(f: FunctionBuilder, lanes: Lanes, { m, k }: OperandA, rows: number, at: PackRequest): void {
+/** Panels that are filled side by side where their source is contiguous across them, so that whole lines are read. */
+export const GROUP = 4;
+
+/** The addresses of panels side by side, `bytes` for each k; those after the first in borrowed locals. */
+function panelsFrom(f: FunctionBuilder, { dest, kCount }: PackRequest, panels: number, bytes: number): Local[] {
+  const dests = [dest, ...f.borrowAll('i32', panels - 1)];
+  for (const [i, to] of dests.slice(1).entries()) {
+    f.get(dests[i]!).get(kCount).i32(bytes).op('i32.mul').op('i32.add').set(to);
+  }
+  return dests;
+}
+
+/**
+ * Packs panels of `rows` rows of A side by side: element (row, k) of a panel goes to `k·rows + row`. Several only where
+ * rows are contiguous.
+ */
+export function emitPackA(
+  f: FunctionBuilder,
+  lanes: Lanes,
+  { m, k }: OperandA,
+  { panels, rows }: { readonly panels: number; readonly rows: number },
+  at: PackRequest,
+): void {
   const { bytes } = lanes;
-  const { dest } = at;
+  const dests = panelsFrom(f, at, panels, rows * bytes);
   withCopy(f, at.source, (source) =>
     countSteps(f, at.kCount, 0, () => {
-      if (m === 1) copyContiguous(f, { source, dest, bytes: rows * bytes });
-      else
-        for (let row = 0; row < rows; row++)
-          copyElement(f, lanes, { source, from: row * m * bytes, dest, to: row * bytes });
-      f.increment(source, k * bytes).increment(dest, rows * bytes);
+      for (const [panel, dest] of dests.entries()) {
+        if (m === 1) copyContiguous(f, { source, from: panel * rows * bytes, dest, bytes: rows * bytes });
+        else
+          for (let row = 0; row < rows; row++)
+            copyElement(f, lanes, { source, from: row * m * bytes, dest, to: row * bytes });
+      }
+      f.increment(source, k * bytes);
+      for (const dest of dests) f.increment(dest, rows * bytes);
     }),
   );
+  f.release(...dests.slice(1));
 }
 
 function copyElement(
@@ -71,17 +96,26 @@ function copyElement(
 
 function copyContiguous(
   f: FunctionBuilder,
-  copy: { readonly source: Local; readonly dest: Local; readonly bytes: number },
+  copy: { readonly source: Local; readonly from: number; readonly dest: Local; readonly bytes: number },
 ): void {
-  const { source, dest, bytes } = copy;
+  const { source, from, dest, bytes } = copy;
   let at = 0;
-  for (; at + 16 <= bytes; at += 16) f.get(dest).get(source).mem('v128.load', at, 2).mem('v128.store', at, 2);
-  for (; at + 8 <= bytes; at += 8) f.get(dest).get(source).mem('i64.load', at, 2).mem('i64.store', at, 2);
-  if (at < bytes) f.get(dest).get(source).mem('i32.load', at, 2).mem('i32.store', at, 2);
+  for (; at + 16 <= bytes; at += 16)
+    f.get(dest)
+      .get(source)
+      .mem('v128.load', from + at, 2)
+      .mem('v128.store', at, 2);
+  for (; at + 8 <= bytes; at += 8)
+    f.get(dest)
+      .get(source)
+      .mem('i64.load', from + at, 2)
+      .mem('i64.store', at, 2);
+  if (at < bytes)
+    f.get(dest)
+      .get(source)
+      .mem('i32.load', from + at, 2)
+      .mem('i32.store', at, 2);
 }
-
-/** Panels that are filled side by side where columns are contiguous, so that whole lines are read. */
-export const GROUP = 4;
 
 /**
  * Packs `panels` panels of B side by side, the last of `columns` columns: element (k, column) of a panel goes to
@@ -118,10 +152,7 @@ function copyRows(
 ): void {
   const { source, dest, kCount, columns, width, kStride, panels } = copy;
   const rowBytes = width * lanes.bytes;
-  const dests = [dest, ...f.borrowAll('i32', panels - 1)];
-  for (const [i, to] of dests.slice(1).entries()) {
-    f.get(dests[i]!).get(kCount).i32(rowBytes).op('i32.mul').op('i32.add').set(to);
-  }
+  const dests = panelsFrom(f, { source, dest, kCount }, panels, rowBytes);
   countSteps(f, kCount, 0, () => {
     for (const [panel, to] of dests.entries()) {
       for (let column = 0; column < width; column += lanes.count) {

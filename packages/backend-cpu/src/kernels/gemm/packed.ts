@@ -19,6 +19,8 @@ import { emitTile } from './tile';
 interface Parts {
   /** Empty where rows of A are read where they lie. */
   readonly packA: ReadonlyMap<number, number>;
+  /** Packs several panels of full height, where that is quicker. */
+  readonly packGroupA: number | undefined;
   /** Fills panels; absent where they are given. */
   readonly panels: number | undefined;
   readonly tile: ReadonlyMap<number, number>;
@@ -33,7 +35,8 @@ export function emitPacked(module: ModuleBuilder, spec: GemmSpec, exportName?: s
   const tail = spec.n % width;
   const each = (define: (rows: number) => number) => new Map(heights.map((rows) => [rows, define(rows)]));
   const parts: Parts = {
-    packA: packsA(spec) ? each((rows) => packAFunction(module, spec, rows)) : new Map(),
+    packA: packsA(spec) ? each((rows) => packAFunction(module, spec, { panels: 1, rows })) : new Map(),
+    packGroupA: groupsA(spec) ? packAFunction(module, spec, { panels: GROUP, rows: spec.micro.rows }) : undefined,
     panels: spec.panels ? undefined : panelsFunction(module, spec),
     tile: spec.n < width ? new Map() : each((rows) => tileFunction(module, spec, rows, width)),
     tailTile: tail === 0 ? new Map() : each((rows) => tileFunction(module, spec, rows, tail)),
@@ -69,11 +72,13 @@ export function emitPanels(module: ModuleBuilder, spec: GemmSpec, exportName?: s
   });
 }
 
-/** A function (source, dest, kCount), with addresses of the first elements, for so many rows. */
-function packAFunction(module: ModuleBuilder, spec: GemmSpec, rows: number): number {
+const groupsA = (spec: GemmSpec): boolean => packsA(spec) && spec.a.m === 1 && spec.m >= GROUP * spec.micro.rows;
+
+/** A function (source, dest, kCount), with addresses of the first elements, for panels of so many rows side by side. */
+function packAFunction(module: ModuleBuilder, spec: GemmSpec, shape: { panels: number; rows: number }): number {
   return module.function({ params: ['i32', 'i32', 'i32'] }, (f) => {
     const [source, dest, kCount] = f.params as [Local, Local, Local];
-    emitPackA(f, LANES[spec.dtype], spec.a, rows, { source, dest, kCount });
+    emitPackA(f, LANES[spec.dtype], spec.a, shape, { source, dest, kCount });
   });
 }
 
@@ -261,6 +266,27 @@ function emitPackBlockA(f: FunctionBuilder, spec: GemmSpec, parts: Parts, block:
   const [row, dest] = [f.borrow('i32'), f.borrow('i32')];
   f.get(block.rowStart).set(row);
   f.get(f.param(5)).set(dest);
+  if (parts.packGroupA !== undefined) {
+    const rows = GROUP * spec.micro.rows;
+    const remaining = () => f.get(block.blockEnd).get(row).op('i32.sub');
+    f.block((done) => {
+      f.loop((again) => {
+        remaining().i32(rows).op('i32.lt_s').brIf(done);
+        // Of 26 and 27 rows, forRowTiles takes the last 8 and 9 otherwise.
+        if (spec.micro.rows === 6)
+          remaining()
+            .i32(rows + 2)
+            .op('i32.sub')
+            .i32(2)
+            .op('i32.lt_u')
+            .brIf(done);
+        pushA(f, spec, row, block.kStart);
+        f.get(dest).get(block.kCount).call(parts.packGroupA!);
+        skip(f, dest, block.kCount, rows * LANES[spec.dtype].bytes);
+        f.increment(row, rows).br(again);
+      });
+    });
+  }
   forRowTiles(f, { row, end: block.blockEnd, full: spec.micro.rows }, (height) => {
     const pack = parts.packA.get(height);
     if (pack === undefined) return; // no call has so many rows
