@@ -16,6 +16,8 @@ const customRules = new WeakMap<Node, CustomRule>();
 
 export const customRuleOf = (node: Node): CustomRule | undefined => customRules.get(node);
 
+export const setCustomRule = (node: Node, rule: CustomRule): unknown => customRules.set(node, rule);
+
 /** The graph was consumed: what the rule held on to is free. */
 export const dropCustomRule = (node: Node): boolean => customRules.delete(node);
 

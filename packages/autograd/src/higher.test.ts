@@ -161,6 +161,31 @@ describe('checkpoint', () => {
     expect(kernels.filter((k) => k.name.includes('dot')).length).toBeGreaterThanOrEqual(2 + 3);
   });
 
+  it('keeps gradients given by hand, and those of checkpoints within', async () => {
+    const x = leaf([
+      [1, 2],
+      [3, -1],
+    ]);
+    const inner = (x: Tensor): Tensor => checkpoint(block, x.mul(0.5)).sin();
+    const nested = (x: Tensor): Tensor => checkpoint(inner, x.square()).exp();
+    const slopes = (f: (x: Tensor) => Tensor): Tensor[] => {
+      const [gx, gw] = grad(f(x).at(':', 0).sum(), [x, w]);
+      return [gx, gw, grad(gx.square().sum(), w)];
+    };
+    const plain = slopes((x) => block(x.square().mul(0.5)).sin().exp());
+    for (const [i, t] of slopes(nested).entries()) {
+      const want = await plain[i]!.data();
+      (await t.data()).forEach((slope, j) => {
+        expect(slope).toBeCloseTo(want[j]!, 12); // terms are added in another order
+      });
+    }
+    await checkGradients(nested, [x], { order: 2 });
+    const tenfold = customGradient((x: Tensor) => ({ value: x.mul(2), gradient: (g) => g.mul(x).mul(10) }));
+    const through = (f: (x: Tensor) => Tensor): Promise<unknown> => grad(f(x).square().sum(), x).array();
+    const chain = (x: Tensor): Tensor => tenfold(x.mul(3)).exp();
+    expect(await through((x) => checkpoint(chain, x))).toEqual(await through(chain));
+  });
+
   it('works in a compiled step', async () => {
     const x = value([
       [1, 2],
