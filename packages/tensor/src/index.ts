@@ -1,4 +1,5 @@
 /** @dl/tensor: tensors, the lazy graph, the scheduler, `compile`, variables, and the contract of backends. */
+export { after } from './after';
 export type { Backend, Capabilities, Executable, Storage, Timing } from './backend';
 export { commitWhen } from './commit';
 export { type CompileOptions, compile } from './compile';

@@ -167,7 +167,10 @@ export interface OpAttributes {
   /** i32 indices of the k largest along `axis`, best first, the earlier on ties. */
   argtopk: { readonly axis: number; readonly k: number };
 
-  /** The same value, never shared with an equal node nor moved across (checkpointing). */
+  /**
+   * The value of the first source, never shared with an equal node nor moved across (checkpointing). What reads it is computed
+   * after the other sources.
+   */
   barrier: None;
   /** Output `index` of a custom operation. */
   custom: {

@@ -1,5 +1,5 @@
 /** Leaves that hold no data, and the barrier that keeps a value from being shared. */
-import { full, iota } from '@dl/tensor';
+import { after, full, iota } from '@dl/tensor';
 import { all, numbers, type Row } from './row';
 
 const exact = { rtol: 0, atol: 0 };
@@ -31,6 +31,11 @@ export const leafRows: Row[] = [
     calls: [
       { inputs: [{ shape: [3, 7] }], apply: (x) => [x.clone(), x.clone().transpose()] },
       { inputs: [{ shape: [0, 3] }], apply: (x) => x.clone() },
+      {
+        label: 'after another value',
+        inputs: [{ shape: [3, 7] }, { shape: [4] }],
+        apply: (x, y) => after(x.transpose(), [y.eq(y), x]).transpose(),
+      },
     ],
   },
 ];

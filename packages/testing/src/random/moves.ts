@@ -204,8 +204,10 @@ const reduce: Move = (builder, draws) => {
 };
 
 const barrier: Move = (builder, draws) => {
-  const x = draws.pickRecent(builder.candidates(() => true));
-  builder.add('barrier', [x], {}, builder.shape(x), builder.dtype(x));
+  const found = builder.candidates(() => true);
+  const x = draws.pickRecent(found);
+  const sources = draws.oneIn(3) ? [x, draws.pick(found)] : [x];
+  builder.add('barrier', sources, {}, builder.shape(x), builder.dtype(x));
 };
 
 const concat: Move = (builder, draws) => {
