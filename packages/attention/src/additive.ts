@@ -1,7 +1,7 @@
 /** Additive attention: a small network scores each pair of a query and a key. */
 import { Linear, Module } from '@dl/layers';
 import { iota, ShapeError, showShape, type Tensor } from '@dl/tensor';
-import { checkSequences, masked, maskedSoftmax } from './scaled-dot-product';
+import { checkSequences, masked, maskedSoftmax } from './weights';
 
 /** What attention gives. */
 export interface Attended {

@@ -39,14 +39,7 @@ export {
   sinusoidal,
 } from './positions';
 export { type RotaryOptions, rotary } from './rotary';
-export {
-  type AttentionOptions,
-  attentionWeights,
-  causalMask,
-  maskedSoftmax,
-  scaledDotProductAttention,
-  type WeightOptions,
-} from './scaled-dot-product';
+export { type AttentionOptions, scaledDotProductAttention } from './scaled-dot-product';
 export {
   type Memory,
   type StackOptions,
@@ -64,3 +57,4 @@ export {
   TransformerEncoderLayer,
   type TransformerLayerOptions,
 } from './transformer-layers';
+export { attentionWeights, causalMask, maskedSoftmax, type WeightOptions } from './weights';

@@ -5,7 +5,8 @@
 import { constant, dropout, Linear, linear, Module, Parameter, xavierUniform } from '@dl/layers';
 import { ShapeError, showShape, type Tensor, ValueError, zeros } from '@dl/tensor';
 import { type CachePlace, cacheMask, type Heads } from './cache';
-import { attentionWeights, checkSequences } from './scaled-dot-product';
+import { attend } from './scaled-dot-product';
+import { attentionWeights, checkSequences } from './weights';
 
 export interface MultiheadOptions {
   /** The share of attention weights set to 0 in training. Default 0. */
@@ -48,7 +49,7 @@ export type KeySource = Tensor | Heads;
 const isHeads = (source: KeySource): source is Heads => 'k' in source;
 
 /** A bool mask of what to ignore as one of what to attend to. */
-const attend = (mask: Tensor): Tensor => (mask.dtype === 'bool' ? mask.not() : mask);
+const seen = (mask: Tensor): Tensor => (mask.dtype === 'bool' ? mask.not() : mask);
 
 /**
  * Multi-head attention: heads softmax(q_h k_hᵀ / √D) v_h side by side, projected.
@@ -154,13 +155,13 @@ export class MultiheadAttention extends Module {
     const [rows, heads, queries] = q.dims(4);
     const keys = k.shape[2]!;
     const masks: Tensor[] = [];
-    if (attnMask !== undefined) masks.push(attend(this.#byHead(attnMask, [rows, heads, queries, keys])));
+    if (attnMask !== undefined) masks.push(seen(this.#byHead(attnMask, [rows, heads, queries, keys])));
     if (keyPaddingMask !== undefined) {
       if (keyPaddingMask.rank !== 2 || keyPaddingMask.shape[0] !== rows || keyPaddingMask.shape[1] !== keys)
         throw new ShapeError(
           `MultiheadAttention: the key padding mask is ${showShape(keyPaddingMask.shape)}, but there are ${rows} rows of ${keys} keys. It is [N, S].`,
         );
-      masks.push(attend(keyPaddingMask).reshape([rows, 1, 1, keys]));
+      masks.push(seen(keyPaddingMask).reshape([rows, 1, 1, keys]));
     }
     if (cache) masks.push(cacheMask(queries, keys, cache.position));
     return masks;
@@ -193,14 +194,16 @@ export class MultiheadAttention extends Module {
     const { k, v } = options.cache ? options.cache.layer.put(fresh, options.cache.position) : fresh;
     checkSequences('MultiheadAttention', q, k, v);
     const causal = (options.causal ?? false) && !options.cache; // a cache's mask is causal
-    const weights = attentionWeights(q, k, { causal }, this.#masks(q, k, options)); // [N, H, L, S]
-    const kept = dropout(weights, this.dropout, { training: this.training });
+    const masks = this.#masks(q, k, options);
+    const p = this.training ? this.dropout : 0;
+    const weights = options.needWeights ? attentionWeights(q, k, { causal }, masks) : null; // [N, H, L, S]
+    const heads = weights ? dropout(weights, p).matmul(v) : attend(q, k, v, { causal, masks, dropout: p });
     const [rows, , length] = q.dims(4);
-    const joined = kept.matmul(v).permute([0, 2, 1, 3]).reshape([rows, length, this.embedDim]); // [N, L, E]
+    const joined = heads.permute([0, 2, 1, 3]).reshape([rows, length, this.embedDim]); // [N, L, E]
     const output = this.outProj.forward(joined);
     return {
       output: this.batchFirst ? output : output.transpose(0, 1),
-      weights: options.needWeights ? (options.averageWeights === false ? weights : weights.mean(1)) : null,
+      weights: weights && (options.averageWeights === false ? weights : weights.mean(1)),
     };
   }
 }

@@ -1,35 +1,14 @@
 /**
- * Scaled dot-product attention, as two matrix products with one row kernel between them: scale, masks and softmax. This
- * file decides what a mask means and what a row gets whose mask hides every key: zeros, and a gradient of zero, since
- * the average over no values has no better definition and NaN would spread. Heads and projections are for `multihead.ts`.
+ * The weights of scaled dot-product attention: a matrix product and a row kernel (scale, masks, softmax). This file decides
+ * what a mask means and what a row gets whose mask hides every key: zeros, and a gradient of zero, since the average over no
+ * values has no better definition and NaN would spread.
  */
+import { iota, type Shape, ShapeError, showShape, type Tensor, withGrad } from '@dl/tensor';
 
-import { checkpoint } from '@dl/autograd';
-import { dropout } from '@dl/layers';
-import { concat, type Generator, iota, ShapeError, showShape, type Tensor, ValueError, withGrad } from '@dl/tensor';
-
-export interface AttentionOptions {
-  /** bool: true where a query may attend; float: added to the scores. Broadcasts to `[..., L, S]`. */
-  readonly mask?: Tensor;
-  /** Query i sees keys 0 … i only. Default false. */
-  readonly causal?: boolean;
-  /** The share of weights that are set to 0. Default 0. */
-  readonly dropout?: number;
-  /** What scores are multiplied by. Default 1 / √E. */
-  readonly scale?: number;
-  /**
-   * Queries that are computed at a time. The scores of one block are kept at a time, and computed again for the gradient:
-   * a forward pass then takes memory linear in the length. With `causal`, a block skips the keys after it. Default: all.
-   */
-  readonly blockSize?: number;
-  /** Where dropout's random numbers come from. Default: the one that `setSeed` seeds. */
-  readonly generator?: Generator;
-}
-
-function checkMask(operation: string, mask: Tensor, scores: Tensor): void {
-  const { shape } = scores;
+/** @param shape - of the scores, `[..., queries, keys]` */
+export function checkMask(operation: string, mask: Tensor, shape: Shape): void {
   const fits =
-    mask.rank <= scores.rank && mask.shape.every((n, i) => n === 1 || n === shape[i + scores.rank - mask.rank]);
+    mask.rank <= shape.length && mask.shape.every((n, i) => n === 1 || n === shape[i + shape.length - mask.rank]);
   if (!fits)
     throw new ShapeError(
       `${operation}: the mask is ${showShape(mask.shape)}, but the scores are ${showShape(shape)}. A mask broadcasts to [..., queries, keys].`,
@@ -46,7 +25,7 @@ export function causalMask(queries: number, keys = queries, start = 0): Tensor {
 export function masked(operation: string, scores: Tensor, masks: readonly Tensor[]): Tensor {
   let result = scores;
   for (const mask of masks) {
-    checkMask(operation, mask, scores);
+    checkMask(operation, mask, scores.shape);
     result =
       mask.dtype === 'bool'
         ? mask.expand(scores.shape).where(result, Number.NEGATIVE_INFINITY)
@@ -86,14 +65,18 @@ export function checkSequences(operation: string, q: Tensor, k: Tensor, v: Tenso
     );
 }
 
-function checkFeatures(q: Tensor, k: Tensor): void {
+export function checkFeatures(q: Tensor, k: Tensor): void {
   if (q.shape.at(-1) !== k.shape.at(-1))
     throw new ShapeError(
       `attention: queries have ${q.shape.at(-1)} features, but keys ${k.shape.at(-1)} (${showShape(q.shape)}, ${showShape(k.shape)}). Project them to one size, or use additiveAttention.`,
     );
 }
 
-export interface WeightOptions extends Pick<AttentionOptions, 'scale' | 'causal'> {
+export interface WeightOptions {
+  /** Query i sees keys 0 … i only. Default false. */
+  readonly causal?: boolean;
+  /** What scores are multiplied by. Default 1 / √E. */
+  readonly scale?: number;
   /** The position of the first query, for `causal`. Default 0. */
   readonly start?: number;
 }
@@ -119,65 +102,4 @@ export function attentionWeights(
   if (all.length === 0) return scores.softmax(-1);
   const hidden = masked('attention', scores, all);
   return masks.length === 0 ? hidden.softmax(-1) : maskedSoftmax(hidden); // a causal row sees its first key at least
-}
-
-/**
- * Averages of values, weighted by how well keys agree with queries.
- * softmax(q kᵀ · scale + mask) v
- *
- * A row whose mask hides every key gives zeros.
- *
- * @param q - queries `[..., L, E]`, float
- * @param k - keys `[..., S, E]`
- * @param v - values `[..., S, F]`
- * @returns `[..., L, F]`
- * @throws ShapeError if shapes do not fit or a sequence is empty
- * @see Vaswani et al. 2017, eq. 1
- * @example
- * const y = scaledDotProductAttention(q, k, v, { causal: true });
- */
-export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
-  checkSequences('scaledDotProductAttention', q, k, v);
-  const { blockSize } = options;
-  const queries = q.shape.at(-2)!;
-  if (blockSize === undefined) return attended(q, k, v, 0, options);
-  if (!Number.isInteger(blockSize) || blockSize < 1)
-    throw new ValueError(
-      `scaledDotProductAttention: blockSize is ${blockSize}, but must be a whole number of at least 1.`,
-    );
-  const blocks: Tensor[] = [];
-  for (let start = 0; start < queries; start += blockSize) {
-    const length = Math.min(blockSize, queries - start);
-    blocks.push(block(q, k, v, { start, length }, options));
-  }
-  return concat(blocks, -2);
-}
-
-/** Attention of all queries, the first of which is at the position `start`. */
-function attended(q: Tensor, k: Tensor, v: Tensor, start: number, options: AttentionOptions): Tensor {
-  const { mask, causal = false, dropout: p = 0, scale, generator } = options;
-  const call = { causal, start, ...(scale === undefined ? {} : { scale }) };
-  const weights = attentionWeights(q, k, call, mask === undefined ? [] : [mask]);
-  const kept = p === 0 ? weights : dropout(weights, p, generator === undefined ? {} : { generator });
-  return kept.matmul(v);
-}
-
-interface Rows {
-  readonly start: number;
-  readonly length: number;
-}
-
-/** Attention of some of the queries, whose scores are not kept for the gradient. */
-function block(q: Tensor, k: Tensor, v: Tensor, { start, length }: Rows, options: AttentionOptions): Tensor {
-  const keys = options.causal ? Math.min(start + length, k.shape.at(-2)!) : k.shape.at(-2)!;
-  const { mask, ...rest } = options;
-  const seen = mask === undefined ? {} : { mask: maskOf(mask, start, length, keys) };
-  const inputs = [q.narrow(-2, start, length), k.narrow(-2, 0, keys), v.narrow(-2, 0, keys)] as const;
-  return checkpoint((a: Tensor, b: Tensor, c: Tensor) => attended(a, b, c, start, { ...rest, ...seen }), ...inputs);
-}
-
-/** The part of a mask that some queries and keys see; axes of size 1 stay. */
-function maskOf(mask: Tensor, start: number, length: number, keys: number): Tensor {
-  const rows = mask.rank < 2 || mask.shape.at(-2) === 1 ? mask : mask.narrow(-2, start, length);
-  return rows.rank === 0 || rows.shape.at(-1) === 1 ? rows : rows.narrow(-1, 0, keys);
 }

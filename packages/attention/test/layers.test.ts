@@ -67,21 +67,6 @@ describe('scaledDotProductAttention', () => {
     await checkGradients(run, inputs, { order: 2, rtol: 1e-4 });
   });
 
-  test('in blocks, values and gradients are those of all at once', async () => {
-    const inputs = [randn([2, 7, 3]), randn([2, 7, 3]), randn([2, 7, 2])].map(tensorOf) as [Tensor, Tensor, Tensor];
-    const mask = randn([7, 7]).realize();
-    for (const options of [{}, { causal: true }, { mask }, { mask: mask.at(0).gt(-1), causal: true }]) {
-      const results = [undefined, 3, 7, 9].map((blockSize) => {
-        const y = scaledDotProductAttention(...inputs, blockSize === undefined ? options : { ...options, blockSize });
-        return [y, ...(grad(y.square().sum(), inputs) as Tensor[])];
-      });
-      const [wanted, ...others] = await Promise.all(results.map((r) => Promise.all(r.map(numbers))));
-      for (const got of others)
-        got.forEach((x, i) => void x.forEach((value, j) => void expect(value).toBeCloseTo(wanted![i]![j]!, 5)));
-    }
-    expect(() => scaledDotProductAttention(...inputs, { blockSize: 0 })).toThrow(ValueError);
-  });
-
   test('messages', () => {
     const [q, k] = [zeros([2, 3]), zeros([4, 3])];
     expect(() => scaledDotProductAttention(q, k, zeros([5, 3]))).toThrow(
