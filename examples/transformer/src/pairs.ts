@@ -28,14 +28,18 @@ export interface PairOptions {
   readonly padId: number;
   readonly seed: number;
   readonly shuffle?: boolean;
+  /** Lengths are rounded up to a multiple of this, so that there are few signatures. Default 16. */
+  readonly multiple?: number;
+  /** Fills both sides up to one length. */
+  readonly joint?: boolean;
 }
 
-/** Batches of pairs. Lengths are rounded up to multiples of 16, so that there are few signatures. */
+/** Batches of pairs. */
 export class PairLoader implements AsyncIterable<PairBatch> {
   readonly #loader: ParallelLoader;
 
   constructor(pairs: readonly TextPair[], options: PairOptions) {
-    this.#loader = new ParallelLoader(pairs, { ...options, multiple: 16, dropLast: options.shuffle !== false });
+    this.#loader = new ParallelLoader(pairs, { multiple: 16, ...options, dropLast: options.shuffle !== false });
   }
 
   /** Batches of an epoch. */

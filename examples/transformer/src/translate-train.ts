@@ -44,6 +44,9 @@ const searches = {
   sentences: { sentences: 50, sourceLength: 48, maxTokens: 48 },
 } as const;
 
+/** Sentences and their translations are about equally long; a date is shorter than what says it. */
+const buckets = { dates: { multiple: 16 }, sentences: { multiple: 8, joint: true } } as const;
+
 const SMOOTHING = { dates: 0, sentences: 0.1 } as const;
 
 /** Logits of each token from those before it, and what the tokens are. */
@@ -66,14 +69,15 @@ export async function trainTranslator(
   const optimizer = new Adam(model.parameters(), { lr, betas: [0.9, 0.98], eps: 1e-9 });
   const padId = vocabulary.required('translate', 'pad');
   const pairs = data.train.slice(0, steps * batchSize); // fewer steps than an epoch has see fewer pairs
-  const train = new PairLoader(pairs, { batchSize, padId, seed });
+  const batches = { batchSize, padId, seed, ...buckets[data.name] };
+  const train = new PairLoader(pairs, batches);
   const epochs = Math.max(1, Math.round(steps / train.length));
   const total = epochs * train.length;
   const warmup = Math.ceil(total / 10);
   const checkpoint = `${out}/last.ckpt`;
   const result = await fit<PairBatch>(model, {
     train,
-    validation: new PairLoader(data.validation, { batchSize, padId, seed, shuffle: false }),
+    validation: new PairLoader(data.validation, { ...batches, shuffle: false }),
     epochs,
     optimizer,
     schedule: new Schedule(optimizer, linearWarmup(warmup, cosine(Math.max(1, total - warmup), { min: lr / 20 }))),

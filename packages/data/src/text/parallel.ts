@@ -36,6 +36,11 @@ export interface ParallelOptions {
   readonly padId: number;
   /** Lengths are rounded up to a multiple of this. Default 8. */
   readonly multiple?: number;
+  /**
+   * Fills both sides up to the longer one's length, and lets pairs that do not fill a batch join longer ones, so that there are
+   * as few shapes as lengths, and one more for what is left in the end. For sides of about one length. Default false.
+   */
+  readonly joint?: boolean;
   /** Another order each epoch. Default true. */
   readonly shuffle?: boolean;
   /** Default 0. */
@@ -96,7 +101,7 @@ export class ParallelLoader implements AsyncIterable<ParallelBatch> {
     readonly pairs: readonly TextPair[],
     options: ParallelOptions,
   ) {
-    this.#options = { multiple: 8, shuffle: true, seed: 0, dropLast: false, ...options };
+    this.#options = { multiple: 8, joint: false, shuffle: true, seed: 0, dropLast: false, ...options };
     const { batchSize, multiple } = this.#options;
     if (!Number.isInteger(batchSize) || batchSize < 1 || !Number.isInteger(multiple) || multiple < 1)
       throw new ValueError(
@@ -116,7 +121,8 @@ export class ParallelLoader implements AsyncIterable<ParallelBatch> {
   #bucket(): number[][] {
     const groups = new Map<number, number[]>();
     this.pairs.forEach((pair, i) => {
-      const key = this.#rounded(pair.source.length) * 1e6 + this.#rounded(pair.target.length);
+      const [source, target] = this.#lengths([i]);
+      const key = source! * 1e6 + target!;
       const group = groups.get(key);
       if (group) group.push(i);
       else groups.set(key, [i]);
@@ -124,21 +130,30 @@ export class ParallelLoader implements AsyncIterable<ParallelBatch> {
     return [...groups].sort(([a], [b]) => a - b).map(([, group]) => group);
   }
 
-  #rounded(length: number): number {
-    return Math.ceil(length / this.#options.multiple) * this.#options.multiple;
+  /** How long the two sides of some pairs are together: the longest sequence, rounded up. */
+  #lengths(indices: readonly number[]): number[] {
+    const { multiple, joint } = this.#options;
+    const sides = (['source', 'target'] as const).map((side) =>
+      indices.reduce((most, i) => Math.max(most, this.pairs[i]![side].length), 0),
+    );
+    const longest = joint ? sides.map(() => Math.max(...sides)) : sides;
+    return longest.map((length) => Math.ceil(length / multiple) * multiple);
   }
 
   /** The batches of an epoch, as indices of pairs. */
   #plan(epoch: number): number[][] {
-    const { batchSize, shuffle, seed, dropLast } = this.#options;
+    const { batchSize, joint, shuffle, seed, dropLast } = this.#options;
     const random = new RandomStream(seed, epoch);
     const batches: number[][] = [];
-    for (const group of this.#groups) {
-      const order = shuffle ? random.shuffle([...group]) : group;
-      for (let i = 0; i < order.length; i += batchSize) {
-        if (!dropLast || i + batchSize <= order.length) batches.push(order.slice(i, i + batchSize));
-      }
-    }
+    let rest: readonly number[] = []; // of shorter pairs
+    this.#groups.forEach((group, g) => {
+      const order = [...rest, ...(shuffle ? random.shuffle([...group]) : group)];
+      const isLast = !joint || g === this.#groups.length - 1;
+      const full = order.length - (order.length % batchSize);
+      for (let i = 0; i < full; i += batchSize) batches.push(order.slice(i, i + batchSize));
+      rest = isLast ? [] : order.slice(full);
+      if (isLast && !dropLast && full < order.length) batches.push(order.slice(full));
+    });
     return shuffle ? random.shuffle(batches) : batches;
   }
 
@@ -147,16 +162,16 @@ export class ParallelLoader implements AsyncIterable<ParallelBatch> {
     const plan = this.#plan(this.#epoch);
     while (this.#batch < plan.length) {
       const indices = plan[this.#batch++]!;
-      yield { source: this.#side('source', indices), target: this.#side('target', indices), indices };
+      const [source, target] = this.#lengths(indices);
+      yield { source: this.#side('source', indices, source!), target: this.#side('target', indices, target!), indices };
     }
     this.#epoch++;
     this.#batch = 0;
   }
 
-  #side(side: 'source' | 'target', indices: readonly number[]): PaddedText {
+  #side(side: 'source' | 'target', indices: readonly number[], length: number): PaddedText {
     const sequences = indices.map((i) => this.pairs[i]![side]);
-    const longest = sequences.reduce((most, s) => Math.max(most, s.length), 0);
-    return padText(sequences, this.#options.padId, this.#rounded(longest));
+    return padText(sequences, this.#options.padId, length);
   }
 
   stateDict(): ParallelState {

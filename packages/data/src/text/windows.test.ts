@@ -124,6 +124,23 @@ describe('parallel text', () => {
     expect(count).toBe(loader.length);
   });
 
+  test('jointly: both sides of one length, and all batches full but the last', async () => {
+    const loader = new ParallelLoader(pairs, { batchSize: 7, padId: 0, seed: 1, joint: true });
+    for (let epoch = 0; epoch < 2; epoch++) {
+      const [seen, sizes, shapes]: [number[], number[], Set<string>] = [[], [], new Set()];
+      for await (const { source, target, indices } of loader) {
+        seen.push(...indices);
+        sizes.push(indices.length);
+        expect(source.ids.shape).toEqual(target.ids.shape);
+        shapes.add(source.ids.shape.join());
+      }
+      expect(seen.sort((a, b) => a - b)).toEqual(pairs.map((_, i) => i));
+      expect(sizes.sort((a, b) => a - b)).toEqual([5, 7, 7, 7, 7, 7]);
+      expect(shapes.size).toBeLessThanOrEqual(4); // lengths of 8, 16 and 24, and the last batch
+      expect(loader.length).toBe(sizes.length);
+    }
+  });
+
   test('in another order each epoch, and resumed where it was', async () => {
     const options = { batchSize: 4, padId: 0, seed: 1 };
     const orders = async (loader: ParallelLoader) => {
