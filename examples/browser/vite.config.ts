@@ -5,13 +5,17 @@ const isolation = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
-const headers = process.env['NOT_ISOLATED'] ? {} : isolation;
 
-export default defineConfig({
-  // Workspace packages as their sources, so that nothing has to be built first.
-  resolve: { conditions: ['@dl/source', 'module', 'browser', 'import', 'default'] },
-  worker: { format: 'es' },
-  server: { headers },
-  preview: { headers },
-  build: { target: 'es2022' },
+/** The mode `not-isolated` serves the page as most hosts do. */
+export default defineConfig(({ mode }) => {
+  const headers = mode === 'not-isolated' ? {} : isolation;
+  return {
+    // Workspace packages as their sources, so that nothing has to be built first.
+    resolve: { conditions: ['@dl/source', 'module', 'browser', 'import', 'default'] },
+    worker: { format: 'es' },
+    optimizeDeps: { include: ['d3-scale', 'd3-shape'] },
+    server: { headers },
+    preview: { headers },
+    build: { target: 'es2022' },
+  };
 });

@@ -26,9 +26,12 @@ async function run(args: readonly string[]): Promise<void> {
     console.log(usage);
     return;
   }
-  if (values['not-isolated']) process.env['NOT_ISOLATED'] = '1';
   const root = fileURLToPath(new URL('..', import.meta.url));
-  const server = await createServer({ root, server: { port: Number(values.port), host: values.host } });
+  const server = await createServer({
+    root,
+    mode: values['not-isolated'] ? 'not-isolated' : 'development',
+    server: { port: Number(values.port), host: values.host },
+  });
   await server.listen();
   server.printUrls();
 }

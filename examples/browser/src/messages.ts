@@ -77,7 +77,12 @@ export type FromWorker =
   | { readonly type: 'phase'; readonly phase: Phase; readonly text: string }
   | { readonly type: 'running'; readonly backend: string }
   | { readonly type: 'history'; readonly history: History; readonly progress: Progress }
-  | { readonly type: 'step'; readonly point: Point; readonly progress: Progress; readonly digitsPerSecond: number }
+  | {
+      readonly type: 'step';
+      readonly point: Point;
+      readonly progress: Progress;
+      readonly digitsPerSecond: number | null;
+    }
   | { readonly type: 'test'; readonly point: Point }
   | { readonly type: 'seen'; readonly probabilities: Float32Array; readonly maps: Maps }
   | { readonly type: 'sample'; readonly pixels: Float32Array; readonly label: number }

@@ -1,6 +1,8 @@
 /** The answer: the likeliest digit in large, and the probabilities of all ten as bars. */
 
-const percent = (share: number): string => `${(share * 100).toFixed(share > 0.0995 && share < 0.9995 ? 0 : 1)} %`;
+/** Never 100 %: a network is not that sure. */
+const percent = (share: number): string =>
+  `${(Math.min(share, 0.999) * 100).toFixed(share > 0.0995 && share < 0.985 ? 0 : 1)} %`;
 
 export class Answer {
   readonly #text = document.getElementById('prediction')!;

@@ -5,7 +5,7 @@ import type { History, Point } from '../messages';
 
 type Figure = 'loss' | 'accuracy';
 
-const margin = { top: 8, right: 52, bottom: 24, left: 38 };
+const margin = { top: 8, right: 52, bottom: 24, left: 46 };
 const mostPoints = 240;
 
 /** At most so many points, each the mean of its neighbours. */
@@ -57,7 +57,7 @@ export class Chart {
     const train = thinned(this.#history.train, this.#figure);
     const test = thinned(this.#history.test, this.#figure);
     const values = [...train, ...test].map(([, value]) => value);
-    const top = this.#figure === 'accuracy' ? 1 : Math.max(0.1, ...values);
+    const top = this.#figure === 'accuracy' ? 1 : Math.max(0.1, ...(values.length > 0 ? values : [2.5]));
     const x = scaleLinear([0, Math.max(this.#steps, 1)], [margin.left, width - margin.right]);
     const y = scaleLinear([0, top], [height - margin.bottom, margin.top]);
     const grid = y.ticks(4).map((tick) => {

@@ -109,7 +109,7 @@ const receive: { readonly [T in FromWorker['type']]: (message: Extract<FromWorke
   step({ point, progress: now, digitsPerSecond }) {
     add('train', point);
     progress = now;
-    element('speed').textContent = Math.round(digitsPerSecond).toLocaleString('en');
+    if (digitsPerSecond !== null) element('speed').textContent = Math.round(digitsPerSecond).toLocaleString('en');
     showFigures();
   },
   test({ point }) {

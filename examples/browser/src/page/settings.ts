@@ -10,7 +10,7 @@ const runText: Readonly<Record<Phase, string>> = {
   preparing: 'Train',
   training: 'Pause',
   paused: 'Resume',
-  trained: 'Train on',
+  trained: 'Train more',
 };
 
 export interface Chosen {

@@ -214,10 +214,11 @@ export class Session {
       }
       this.#position = { ...this.#position, epoch: this.#position.epoch + 1 };
     }
+    if (trainer.step > reported) await this.#report(null);
     await this.#test(test);
   }
 
-  async #report(digitsPerSecond: number): Promise<void> {
+  async #report(digitsPerSecond: number | null): Promise<void> {
     const point = await this.#trainer!.trained();
     this.#history.train.push(point);
     this.#post({ type: 'step', point, progress: this.#progress(), digitsPerSecond });
