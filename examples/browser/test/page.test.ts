@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { cpu } from '@dl/backend-cpu';
 import { generateDigits } from '@dl/data';
+import { LeNet } from '@dl/example-lenet/model';
 import { setBackend } from '@dl/tensor';
+import { loadCheckpoint } from '@dl/train';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { build, createServer, preview } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -137,6 +139,7 @@ describe.skipIf(reason !== undefined)('the page', () => {
     setBackend(await cpu());
     const trainer = new Trainer();
     trainer.loadStateDict(decodeSaved(readFileSync(file)));
+    await loadCheckpoint(file, { model: new LeNet() }); // as README says
     const { test: digits } = await loadDigits({ kind: 'generated', count: 2000 });
     const { accuracy } = await trainer.test(digits);
     expect(accuracy * 100).toBeCloseTo(await figure(page, 'accuracy'), 0);
