@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findChromium } from './browser/find-chromium.mjs';
+import { checkRuntimes } from './browser/runtimes.mjs';
 import { runReadmePrograms } from './readme-programs.mjs';
 import { publishedPackages, root } from './workspace.mjs';
 
@@ -125,6 +126,9 @@ function main() {
   ];
   const readmes = [root, ...packages.map(({ dir }) => dir)].map((dir) => join(dir, 'README.md'));
   runReadmePrograms(readmes, projects, { check, run });
+
+  section('Deno and Bun');
+  checkRuntimes(projects[1].dir, join(temporary, 'runtimes'), { check, run });
 
   section('sizes');
   check('sizes', run([process.execPath, join(root, 'scripts', 'sizes.mjs')]));
