@@ -49,4 +49,4 @@ export const figure = async (page: Page, id: string): Promise<number> =>
   Number.parseFloat((await page.locator(`#${id}`).textContent())!.replace(',', ''));
 
 export const inPhase = (page: Page, ...phases: readonly string[]): Promise<unknown> =>
-  page.waitForSelector(phases.map((phase) => `body[data-phase=${phase}]`).join(', '), { timeout: 60_000 });
+  page.waitForSelector(phases.map((phase) => `body[data-phase=${phase}]`).join(', '), { timeout: 90_000 });

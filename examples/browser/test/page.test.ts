@@ -84,7 +84,7 @@ describe.skipIf(reason !== undefined)('the page', () => {
     await page.getByLabel('Epochs').fill('4');
     await page.getByRole('button', { name: 'Train' }).click();
     await inPhase(page, 'training');
-    await expect.poll(() => figure(page, 'step'), { timeout: 20_000 }).toBeGreaterThan(10);
+    await expect.poll(() => figure(page, 'step')).toBeGreaterThan(10);
 
     await page.getByRole('button', { name: 'Pause' }).click();
     await inPhase(page, 'paused');
@@ -101,7 +101,7 @@ describe.skipIf(reason !== undefined)('the page', () => {
     );
     expect(losses.length).toBeGreaterThan(5);
     expect(losses.at(-1)).toBeLessThan(losses[0]! / 3);
-    expect(longestFrame).toBeLessThan(1000); // not one training lasts so short, and a frame is 17 ms
+    expect(longestFrame).toBeLessThan(2000); // 17 ms on a machine with nothing else to do; the training takes longer than this
   });
 
   test('recognises what is drawn', async () => {
@@ -157,7 +157,7 @@ describe.skipIf(reason !== undefined)('the page', () => {
     await page.getByLabel('Digits').selectOption('2000');
     await page.getByLabel('Epochs').fill('1');
     await page.getByRole('button', { name: 'Train more' }).click();
-    await expect.poll(() => figure(page, 'step'), { timeout: 20_000 }).toBe(step + 32);
+    await expect.poll(() => figure(page, 'step')).toBe(step + 32);
     await inPhase(page, 'trained');
   });
 
@@ -194,7 +194,7 @@ describe.skipIf(reason !== undefined)('the page', () => {
     const before = await figure(page, 'step');
     await page.locator('#files').setInputFiles(files);
     await page.locator('#run').click();
-    await expect.poll(() => figure(page, 'step'), { timeout: 20_000 }).toBe(before + 5);
+    await expect.poll(() => figure(page, 'step')).toBe(before + 5);
     expect(await alert.isVisible()).toBe(false);
     await inPhase(page, 'trained');
   });
