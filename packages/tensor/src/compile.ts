@@ -13,12 +13,23 @@ import { leaf } from './ops/record';
 import { type Cell, cellOf } from './run/cell';
 import { type Prepared, prepare } from './run/executables';
 import { currentObserver } from './run/observe';
-import { collect, resolve, sameKey, type WantedOutput, type Written, writeProgram } from './run/program';
+import {
+  collect,
+  hasKey,
+  ownKey,
+  type RandomNode,
+  resolve,
+  rootsOf,
+  type WantedOutput,
+  type Written,
+  writeProgram,
+} from './run/program';
 import { allocateAll, realize } from './run/realize';
 import { getBackend } from './run/registry';
 import { type Counter, currentTrace, Trace, traced, type Versioned } from './run/trace';
 import { Value } from './run/value';
-import { sizeOf } from './shape';
+import type { Program } from './schedule/program';
+import { sameShape, sizeOf } from './shape';
 import { Tensor } from './tensor';
 import { mapTree, type Tree } from './tree';
 import { Variable } from './variable';
@@ -35,6 +46,7 @@ type Source =
   | { readonly kind: 'captured'; readonly value: Value; readonly host: unknown };
 
 interface Recording {
+  /** Valid until the next program is written. */
   readonly written: Written;
   readonly sources: readonly Source[];
   readonly assigned: readonly Cell[];
@@ -45,7 +57,12 @@ interface Recording {
   readonly result: (tensors: readonly Tensor[]) => unknown;
 }
 
-interface Compiled extends Recording {
+interface Compiled extends Omit<Recording, 'written'> {
+  readonly key: Float64Array;
+  readonly program: Program;
+  readonly leaves: readonly Node[];
+  readonly scalars: Float64Array;
+  readonly randoms: readonly RandomNode[];
   readonly prepared: Prepared;
   readonly backend: Backend;
   checked: boolean;
@@ -53,6 +70,9 @@ interface Compiled extends Recording {
 
 /** How many signatures a function may have before its cause is reported. */
 const manySignatures = 8;
+
+/** How many arguments are compared one with another. */
+const mostInPattern = 8;
 
 type NotAsync<R> = R extends Promise<unknown> ? never : R;
 
@@ -74,26 +94,53 @@ export function compile<A extends readonly Tree[], R>(
   { name = fn.name || 'anonymous' }: CompileOptions = {},
 ): (...args: A) => R {
   const compiled = new Map<string, Compiled>();
+  let last: { readonly pattern: Pattern; readonly compiled: Compiled } | null = null;
   return (...args: A): R => {
     if (currentTrace()) return fn(...args);
-    const call = new Call(args);
     const backend = getBackend();
+    if (last?.pattern.fits(args) && last.compiled.backend === backend && sameVersions(last.compiled.versions)) {
+      realize(args.map((t) => (t as Tensor).node));
+      return replay(last.compiled, args as unknown as readonly Tensor[]) as R;
+    }
+    const call = new Call(args);
     realize(call.tensors.map((t) => t.node));
     const known = compiled.get(call.signature);
     const usable = known !== undefined && known.backend === backend && sameVersions(known.versions);
-    if (usable && known.checked) return replay(known, call) as R;
+    if (usable && known.checked) {
+      const pattern = Pattern.of(args);
+      if (pattern !== null) last = { pattern, compiled: known };
+      return replay(known, call.tensors) as R;
+    }
     const recorded = record(name, fn as unknown as (...a: unknown[]) => unknown, call);
     if (usable) {
       checkSame(name, known, recorded);
       known.checked = true;
-      return replay(known, call) as R;
+      return replay(known, call.tensors) as R;
     }
     for (const [generator, { first }] of recorded.draws) rewind(generator, first);
-    const fresh: Compiled = { ...recorded, prepared: prepare(backend, recorded.written), backend, checked: false };
+    const fresh = compiledFrom(recorded, backend);
     known?.prepared.executable.dispose();
+    last = null;
     compiled.set(call.signature, fresh);
     reportMany(name, compiled);
-    return replay(fresh, call) as R;
+    return replay(fresh, call.tensors) as R;
+  };
+}
+
+function compiledFrom({ written, ...recorded }: Recording, backend: Backend): Compiled {
+  const { leaves, scalars, randoms } = written;
+  const program = written.program();
+  const key = ownKey(written);
+  return {
+    ...recorded,
+    key,
+    program,
+    leaves,
+    scalars,
+    randoms,
+    prepared: prepare(backend, program),
+    backend,
+    checked: false,
   };
 }
 
@@ -134,6 +181,35 @@ class Call {
   }
 }
 
+/** A list of different tensors as the arguments: it tells a call like the one before without writing a signature. */
+class Pattern {
+  private constructor(
+    private readonly tensors: readonly Pick<Node, 'shape' | 'dtype' | 'requiresGrad'>[],
+    private readonly grad: boolean,
+  ) {}
+
+  static of(args: readonly unknown[]): Pattern | null {
+    const plain = args.every((x) => x instanceof Tensor && !(x instanceof Variable));
+    if (!plain || args.length > mostInPattern || new Set(args).size < args.length) return null;
+    const tensors = args.map((x) => {
+      const { shape, dtype, requiresGrad } = x as Tensor;
+      return { shape, dtype, requiresGrad };
+    });
+    return new Pattern(tensors, gradEnabled());
+  }
+
+  fits(args: readonly unknown[]): boolean {
+    if (args.length !== this.tensors.length || gradEnabled() !== this.grad) return false;
+    for (let i = 0; i < args.length; i++) {
+      const x = args[i];
+      if (!(x instanceof Tensor) || x instanceof Variable || args.indexOf(x) < i) return false;
+      const { shape, dtype, requiresGrad } = this.tensors[i]!;
+      if (x.dtype !== dtype || x.requiresGrad !== requiresGrad || !sameShape(x.shape, shape)) return false;
+    }
+    return true;
+  }
+}
+
 function reject(x: unknown): never {
   throw new ValueError(`compile: a ${typeof x} is passed as an argument. Close over it instead.`);
 }
@@ -164,14 +240,7 @@ function record(name: string, fn: (...args: unknown[]) => unknown, call: Call): 
     for (const [generator, first] of trace.draws) draws.set(generator, { first, count: generator.counter - first });
     checkGrads(name, trace);
     const assigned = [...trace.assignments];
-    const roots = [...assigned.map(([, node]) => resolve(node)), ...outputs];
-    realizeEarlier(roots, before);
-    const wanted: WantedOutput[] = assigned.map(([cell, node]) => ({
-      node: resolve(node),
-      into: trace.before.get(cell)!,
-    }));
-    for (const node of outputs) wanted.push({ node, into: null });
-    const written = writeProgram(wanted);
+    const written = writeTrace(trace, outputs, before);
     const sources = written.leaves.map((node) => sourceOf(node, places));
     const result = (tensors: readonly Tensor[]): unknown => mapTree2(shape, tensors);
     return {
@@ -228,16 +297,35 @@ function checkGrads(name: string, trace: Trace): void {
   }
 }
 
-/** What was recorded before the trace and not run yet is run first, and captured as a value. */
-function realizeEarlier(roots: readonly Node[], before: number): void {
-  const earlier: Node[] = [];
-  for (const node of collect(roots)) {
-    if (node.stored !== null) continue;
-    if (node.id > before)
-      for (const s of node.sources.map(resolve)) if (s.id <= before && s.stored === null) earlier.push(s);
+/** The program of what a trace assigned and returned. */
+function writeTrace(trace: Trace, outputs: readonly Node[], before: number): Written {
+  const wantedNow = (): WantedOutput[] => [
+    ...[...trace.assignments].map(([cell, node]) => ({ node: resolve(node), into: trace.before.get(cell)! })),
+    ...outputs.map((node) => ({ node, into: null })),
+  ];
+  let wanted = wantedNow();
+  let order = collect(rootsOf(wanted));
+  const earlier = recordedEarlier(wanted, order, before);
+  if (earlier.length > 0) {
+    realize(earlier);
+    wanted = wantedNow();
+    order = collect(rootsOf(wanted));
   }
-  for (const root of roots) if (root.id <= before && root.stored === null) earlier.push(root);
-  if (earlier.length > 0) realize(earlier);
+  return writeProgram(wanted, order);
+}
+
+/** What was recorded before the trace and not run yet: it is run first, and captured as a value. */
+function recordedEarlier(wanted: readonly WantedOutput[], order: readonly Node[], before: number): Node[] {
+  const earlier: Node[] = [];
+  const take = (node: Node): void => {
+    if (node.id <= before && node.stored === null) earlier.push(node);
+  };
+  for (const node of order) {
+    if (node.stored !== null || node.id <= before) continue;
+    for (const s of node.sources) take(resolve(s));
+  }
+  for (const { node } of wanted) take(node);
+  return earlier;
 }
 
 function sourceOf(node: Node, places: ReadonlyMap<Value, number>): Source {
@@ -250,12 +338,12 @@ function sourceOf(node: Node, places: ReadonlyMap<Value, number>): Source {
   return { kind: 'captured', value, host: value.host };
 }
 
-function replay(compiled: Compiled, call: Call): unknown {
-  const { backend, written, prepared } = compiled;
+function replay(compiled: Compiled, tensors: readonly Tensor[]): unknown {
+  const { backend, scalars, prepared } = compiled;
   const leaves = compiled.sources.map((s) => {
     if (s.kind === 'captured') return s.value.on(backend);
     if (s.kind === 'cell') return s.cell.present(backend)!.on(backend);
-    return argumentStorage(compiled, call.tensors[s.index]!, backend);
+    return argumentStorage(compiled, tensors[s.index]!, backend);
   });
   const fresh = allocateAll(backend, compiled.outputs);
   drawNumbers(compiled);
@@ -264,7 +352,7 @@ function replay(compiled: Compiled, call: Call): unknown {
   backend.run(
     prepared.executable,
     [...leaves, ...fresh],
-    written.scalars,
+    scalars,
     observer ? (steps) => observer.timed(steps) : undefined,
   );
   for (const cell of compiled.assigned) cell.advance(backend);
@@ -280,7 +368,7 @@ function storedTensor(like: Node, backend: Backend, storage: ReturnType<Backend[
 /** An argument's storage; a version of a variable that the step overwrites is refused. */
 function argumentStorage(compiled: Compiled, t: Tensor, backend: Backend): ReturnType<Backend['allocate']> {
   const node = resolve(t.node);
-  const cell = cellOf(node);
+  const cell = compiled.assigned.length > 0 ? cellOf(node) : undefined;
   if (cell !== undefined && compiled.assigned.includes(cell)) {
     throw new BackendError(
       `compile: an argument is a view of ${cell.name}, which the compiled function overwrites. Pass ${cell.name}.snapshot().`,
@@ -290,13 +378,12 @@ function argumentStorage(compiled: Compiled, t: Tensor, backend: Backend): Retur
 }
 
 /** Random numbers of this call: each generator's present key and counter, moved on by what a call draws. */
-function drawNumbers({ written, draws }: Recording): void {
-  for (const { node, scalar } of written.randoms) {
+function drawNumbers({ scalars, randoms, draws }: Compiled): void {
+  for (const { node, scalar } of randoms) {
     const generator = node.attrs.generator as Counter & { readonly key: readonly [number, number] };
-    written.scalars[scalar] = generator.key[0];
-    written.scalars[scalar + 1] = generator.key[1];
-    written.scalars[scalar + 2] =
-      generator.counter + node.attrs.counter - (draws.get(generator)?.first ?? node.attrs.counter);
+    scalars[scalar] = generator.key[0];
+    scalars[scalar + 1] = generator.key[1];
+    scalars[scalar + 2] = generator.counter + node.attrs.counter - (draws.get(generator)?.first ?? node.attrs.counter);
   }
   for (const [generator, { count }] of draws) (generator as unknown as { draw(n: number): number }).draw(count);
 }
@@ -311,7 +398,7 @@ function rewind(generator: Counter, counter: number): void {
 }
 
 /** @throws ValueError naming what the second recording saw that the first did not */
-function checkSame(name: string, first: Recording, second: Recording): void {
+function checkSame(name: string, first: Compiled, second: Recording): void {
   for (const [generator, { first: counter }] of second.draws) rewind(generator, counter);
   const differs = difference(first, second);
   if (differs)
@@ -320,23 +407,23 @@ function checkSame(name: string, first: Recording, second: Recording): void {
     );
 }
 
-function difference(first: Recording, second: Recording): string | null {
-  const [a, b] = [first.written, second.written];
-  if (!sameKey(a.key, b.key))
-    return `${a.program.nodes.length} operations at first, ${b.program.nodes.length} later, or others`;
-  const random = new Set(a.randoms.flatMap((r) => [r.scalar, r.scalar + 1, r.scalar + 2]));
-  for (let i = 0; i < a.scalars.length; i++) {
-    if (!random.has(i) && !Object.is(a.scalars[i], b.scalars[i]))
-      return `the number ${a.scalars[i]} of ${operationOf(a, i)} is now ${b.scalars[i]}`;
+function difference(first: Compiled, second: Recording): string | null {
+  const { key, program, leaves, scalars, randoms } = first;
+  const { written } = second;
+  if (!hasKey(written, key)) return `${program.nodes.length} operations at first, ${written.count} later, or others`;
+  const random = new Set(randoms.flatMap((r) => [r.scalar, r.scalar + 1, r.scalar + 2]));
+  for (let i = 0; i < scalars.length; i++) {
+    if (!random.has(i) && !Object.is(scalars[i], written.scalars[i]))
+      return `the number ${scalars[i]} of ${operationOf(program, i)} is now ${written.scalars[i]}`;
   }
   for (const [i, s] of first.sources.entries())
     if (!sameSource(s, second.sources[i]!))
-      return `a captured tensor of ${a.leaves[i]!.dtype} [${a.leaves[i]!.shape}] is another one`;
+      return `a captured tensor of ${leaves[i]!.dtype} [${leaves[i]!.shape}] is another one`;
   return null;
 }
 
-const operationOf = (written: Written, scalar: number): string =>
-  written.program.nodes.find((n) => n.args.includes(scalar))?.op ?? 'an operation';
+const operationOf = ({ nodes }: Program, scalar: number): string =>
+  nodes.find((n) => n.args.includes(scalar))?.op ?? 'an operation';
 
 function sameSource(a: Source, b: Source): boolean {
   if (a.kind === 'argument') return b.kind === 'argument' && a.index === b.index;

@@ -230,6 +230,9 @@ export type ElementwiseOp = UnaryOp | BinaryOp | 'cast' | 'bitcast' | 'where';
 /** A value held in a backend's storage; who holds the object holds the storage. */
 export interface Stored {
   readonly byteLength: number;
+  /** Marks of walks over the graph; meaningless to others. */
+  mark: number;
+  slot: number;
 }
 
 let recorded = 0;

@@ -5,7 +5,7 @@
 import { type DType, floatOf, isFloat, promote } from '../dtype';
 import { DTypeError } from '../errors';
 import type { BinaryOp, Node, UnaryOp } from '../graph/node';
-import { broadcastShapes, type Shape } from '../shape';
+import { broadcastShapes, type Shape, sameShape } from '../shape';
 import { broadcastTo } from './movement';
 import { record } from './record';
 
@@ -119,8 +119,15 @@ const allNumbers = (operands: readonly Operand[]): boolean => operands.every((x)
 
 const constantNode = (value: number, dtype: DType): Node => record('constant', [], { value }, [], dtype);
 
+/** No number among two operands. */
+const twoSources = { operands: [null, null] } as const;
+
 /** An operation of two operands; `operation` is the name for messages. */
 export function binary(op: BinaryOp, a: Operand, b: Operand, operation: string = op): Node {
+  if (isNode(a) && isNode(b) && a.dtype === b.dtype && sameShape(a.shape, b.shape)) {
+    const dtype = enter(operation, a.dtype, binaryDomain[op]);
+    if (dtype === a.dtype) return record(op, [a, b], twoSources, a.shape, op === 'eq' || op === 'lt' ? 'bool' : dtype);
+  }
   const operands = allNumbers([a, b]) ? [constantNode(Number(a), commonDType(operation, [a])), b] : [a, b];
   const dtype = enter(operation, commonDType(operation, operands), binaryDomain[op]);
   const shape = commonShape(operation, operands);

@@ -38,7 +38,8 @@ function made<O extends Op>(
   shape: Shape,
   dtype: DType,
 ): Node<O> {
-  const requiresGrad = isFloat(dtype) && gradEnabled() && sources.some((s) => s.requiresGrad);
+  let requiresGrad = false;
+  if (gradEnabled() && isFloat(dtype)) for (const s of sources) requiresGrad ||= s.requiresGrad;
   return new Node(op, sources, attrs, shape, dtype, requiresGrad);
 }
 

@@ -6,46 +6,57 @@ import type { Backend, Executable } from '../backend';
 import { BackendError, DTypeError } from '../errors';
 import type { Schedule } from '../kernel';
 import { schedule } from '../schedule';
+import type { Program } from '../schedule/program';
 import { memoryPlan } from './memory-plan';
-import { sameKey, type Written } from './program';
+import { hasKey, ownKey, type Written } from './program';
 
 export interface Prepared {
-  readonly key: readonly number[];
-  readonly hash: number;
   readonly schedule: Schedule;
   readonly executable: Executable;
+}
+
+interface Entry extends Prepared {
+  readonly key: Float64Array;
+  readonly hash: number;
+  /** When it was used last, in uses of its cache. */
+  used: number;
 }
 
 /** How many schedules a backend keeps. */
 const limit = 512;
 
 class Cache {
-  readonly byHash = new Map<number, Prepared[]>();
-  readonly order = new Set<Prepared>();
+  readonly byHash = new Map<number, Entry[]>();
+  private size = 0;
+  private uses = 0;
 
   find(written: Written): Prepared | undefined {
-    const found = this.byHash.get(written.hash)?.find((p) => sameKey(p.key, written.key));
-    if (found) {
-      this.order.delete(found);
-      this.order.add(found);
+    const list = this.byHash.get(written.hash);
+    if (list === undefined) return undefined;
+    for (const entry of list) {
+      if (!hasKey(written, entry.key)) continue;
+      entry.used = ++this.uses;
+      return entry;
     }
-    return found;
+    return undefined;
   }
 
-  keep(prepared: Prepared): void {
-    const list = this.byHash.get(prepared.hash);
-    if (list) list.push(prepared);
-    else this.byHash.set(prepared.hash, [prepared]);
-    this.order.add(prepared);
-    if (this.order.size > limit) this.drop(this.order.values().next().value!);
+  keep(key: Float64Array, hash: number, prepared: Prepared): void {
+    const entry: Entry = { ...prepared, key, hash, used: ++this.uses };
+    const list = this.byHash.get(hash);
+    if (list) list.push(entry);
+    else this.byHash.set(hash, [entry]);
+    if (++this.size > limit) this.dropOldest();
   }
 
-  drop(prepared: Prepared): void {
-    this.order.delete(prepared);
-    const rest = this.byHash.get(prepared.hash)!.filter((p) => p !== prepared);
-    if (rest.length > 0) this.byHash.set(prepared.hash, rest);
-    else this.byHash.delete(prepared.hash);
-    prepared.executable.dispose();
+  private dropOldest(): void {
+    const entries = [...this.byHash.values()].flat();
+    const oldest = entries.reduce((a, b) => (a.used < b.used ? a : b));
+    const rest = this.byHash.get(oldest.hash)!.filter((e) => e !== oldest);
+    if (rest.length > 0) this.byHash.set(oldest.hash, rest);
+    else this.byHash.delete(oldest.hash);
+    this.size--;
+    oldest.executable.dispose();
   }
 }
 
@@ -63,26 +74,26 @@ export function prepared(backend: Backend, written: Written): Prepared {
   }
   const found = cache.find(written);
   if (found) return found;
-  const fresh = prepare(backend, written);
-  cache.keep(fresh);
+  const fresh = prepare(backend, written.program());
+  cache.keep(ownKey(written), written.hash, fresh);
   return fresh;
 }
 
 /** Schedules and renders a program, outside the cache. */
-export function prepare(backend: Backend, written: Written): Prepared {
-  checkDTypes(backend, written);
-  const made = schedule(written.program, backend.capabilities, { plan: memoryPlan() });
+export function prepare(backend: Backend, program: Program): Prepared {
+  checkDTypes(backend, program);
+  const made = schedule(program, backend.capabilities, { plan: memoryPlan() });
   for (const step of made.steps) {
     if (step.kind !== 'kernel') continue;
     const answer = backend.supports(step.kernel);
     if (answer !== true)
       throw new BackendError(`${step.kernel.name}: the backend ${backend.name} cannot run it: ${answer}`);
   }
-  return { key: written.key, hash: written.hash, schedule: made, executable: backend.prepare(made) };
+  return { schedule: made, executable: backend.prepare(made) };
 }
 
-function checkDTypes(backend: Backend, written: Written): void {
-  for (const node of written.program.nodes) {
+function checkDTypes(backend: Backend, { nodes }: Program): void {
+  for (const node of nodes) {
     if (!backend.capabilities.dtypes.includes(node.dtype)) {
       throw new DTypeError(
         `${node.op}: the backend ${backend.name} has no ${node.dtype}; it has ${backend.capabilities.dtypes.join(', ')}. Cast to one of them.`,

@@ -14,10 +14,8 @@ export interface Purpose {
   readonly dtype: DType;
 }
 
-interface Holder {
+interface Holder extends Purpose {
   readonly backend: Backend;
-  readonly purpose: Purpose;
-  readonly byteLength: number;
 }
 
 const holders = new Map<Storage, Holder>();
@@ -33,7 +31,8 @@ export function obtain(backend: Backend, byteLength: number, purpose: Purpose): 
   } catch (cause) {
     throw new BackendError(noRoom(backend, byteLength, purpose, cause), { cause });
   }
-  holders.set(storage, { backend, purpose, byteLength });
+  const { name, shape, dtype } = purpose; // the purpose may be what would keep the storage alive
+  holders.set(storage, { backend, name, shape, dtype });
   return storage;
 }
 
@@ -46,10 +45,10 @@ const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(2)} MB
 const describe = ({ name, shape, dtype }: Purpose): string => `${name} ${dtype} ${showShape(shape)}`;
 
 function noRoom(backend: Backend, byteLength: number, purpose: Purpose, cause: unknown): string {
-  const largest = [...holders.values()]
-    .filter((h) => h.backend === backend)
-    .sort((a, b) => b.byteLength - a.byteLength);
-  const list = largest.slice(0, named).map((h) => `${describe(h.purpose)} (${megabytes(h.byteLength)})`);
+  const largest = [...holders]
+    .filter(([, holder]) => holder.backend === backend)
+    .sort(([a], [b]) => b.byteLength - a.byteLength);
+  const list = largest.slice(0, named).map(([s, holder]) => `${describe(holder)} (${megabytes(s.byteLength)})`);
   const reason = cause instanceof Error ? cause.message : String(cause);
   return `${describe(purpose)} needs ${megabytes(byteLength)} on ${backend.name}, where ${megabytes(backend.memory().inUse)} are in use: ${reason} The largest holders are: ${list.join('; ') || 'none'}. Dispose of what is not needed, or use smaller batches.`;
 }

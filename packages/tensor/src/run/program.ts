@@ -1,24 +1,35 @@
 /**
  * Writes the program of a run: the part of the recorded graph that its outputs need and that is not stored yet, in
  * canonical numbering, with the numbers that may change taken out. Equal computations give equal keys. Every eager run
- * passes here, so the walk marks nodes instead of keeping sets.
+ * passes here, so the walk marks nodes instead of keeping sets, keys are written into one buffer, and the program itself is
+ * only made when no schedule is found under its key.
  */
 import { dtypes } from '../dtype';
 import { withGrad } from '../graph/mode';
 import { isOp, type Node } from '../graph/node';
 import type { Program, ProgramNode, ProgramOutput } from '../schedule/program';
 
-/** A program, and what a run binds to it. */
+/** What tells a program apart from others, and what a run binds to it. */
 export interface Written {
-  readonly program: Program;
-  /** The structure as a list of numbers, to compare. */
-  readonly key: readonly number[];
+  /** The structure as numbers. The buffer is the writer's own: `ownKey` copies it. */
+  readonly key: Float64Array;
+  /** How much of the buffer is the key. */
+  readonly length: number;
   readonly hash: number;
+  /** How many nodes the program has. */
+  readonly count: number;
   /** The stored nodes that its `data` nodes stand for, in order. */
   readonly leaves: readonly Node[];
   readonly scalars: Float64Array;
   /** For a random node: where its key and counter stand among the scalars. */
-  readonly randoms: readonly { readonly node: Node<'random'>; readonly scalar: number }[];
+  readonly randoms: readonly RandomNode[];
+  /** The program. To be asked for before anything else is written. */
+  program(): Program;
+}
+
+export interface RandomNode {
+  readonly node: Node<'random'>;
+  readonly scalar: number;
 }
 
 export interface WantedOutput {
@@ -46,9 +57,12 @@ const decomposed = (node: Node<'custom'>): Node =>
 
 let walks = 0;
 
+/** A mark that no node has yet. */
+export const newMark = (): number => ++walks;
+
 /** Nodes that a run must visit, sources first; stored ones and leaves end the walk. */
 export function collect(roots: readonly Node[]): Node[] {
-  const walk = ++walks;
+  const walk = newMark();
   const order: Node[] = [];
   const stack: Node[] = [];
   for (const root of roots) {
@@ -76,19 +90,19 @@ function pushUnseen(node: Node, walk: number, stack: Node[]): boolean {
   return stack.length > before;
 }
 
-const rootsOf = (wanted: readonly WantedOutput[]): Node[] =>
+/** Where the walk that finds an order begins. */
+export const rootsOf = (wanted: readonly WantedOutput[]): Node[] =>
   wanted.flatMap(({ node, into }) => (into === null ? [node] : [node, into]));
 
 /** The program that computes the wanted outputs; `order` is what `collect` found from them. */
 export function writeProgram(wanted: readonly WantedOutput[], order = collect(rootsOf(wanted))): Written {
-  const writer = new Writer();
+  writer.begin();
   for (const node of order) writer.add(node);
-  const outputs = wanted.map(({ node, into }): ProgramOutput => {
-    const output = { node: resolve(node).slot, into: into === null ? null : into.slot };
-    writer.key.push(output.node, output.into ?? -1);
-    return output;
-  });
-  return writer.finish(outputs);
+  for (const { node, into } of wanted) {
+    writer.push(resolve(node).slot);
+    writer.push(into === null ? -1 : into.slot);
+  }
+  return writer.finish(order, wanted);
 }
 
 /** Words of keys that are no numbers of the program. */
@@ -108,118 +122,175 @@ function codeOf(name: string): number {
 
 /** −0 is an argument, for keys compare it as equal to 0. */
 const isStructural = (value: number): boolean => (value === 0 && 1 / value > 0) || value === 1 || value === -1;
-const none: readonly number[] = [];
+const none: readonly never[] = [];
+const noNumbers = new Float64Array(0);
 
+/** Writes one key after another, into the same buffers. */
 class Writer {
-  readonly nodes: ProgramNode[] = [];
-  /** One number for each stored value, though several leaves may share it. */
-  readonly values = new Map<object, number>();
-  readonly leaves: Node[] = [];
-  readonly key: number[] = [];
-  readonly scalars: number[] = [];
-  readonly randoms: { node: Node<'random'>; scalar: number }[] = [];
+  private key = new Float64Array(1024);
+  private length = 0;
+  private count = 0;
+  /** The place of each number of the attributes among the scalars, or −1; one node's after another's. */
+  private readonly args: number[] = [];
+  /** For each node, where its part of `args` ends. */
+  private readonly argsEnd: number[] = [];
+  private readonly scalars: number[] = [];
+  private leaves: Node[] = [];
+  private randoms: RandomNode[] = [];
+  /** Marks the stored values of this program: several leaves may share one. */
+  private mark = 0;
+
+  begin(): void {
+    this.length = this.count = this.args.length = this.argsEnd.length = this.scalars.length = 0;
+    this.leaves = [];
+    if (this.randoms.length > 0) this.randoms = [];
+    this.mark = newMark();
+  }
+
+  push(value: number): void {
+    if (this.length === this.key.length) {
+      const longer = new Float64Array(2 * this.length);
+      longer.set(this.key);
+      this.key = longer;
+    }
+    this.key[this.length++] = value;
+  }
 
   add(node: Node): void {
-    if (node.stored !== null) this.addLeaf(node);
-    else {
-      const sources = node.sources.map((s) => resolve(s).slot);
-      this.head(node.op, node);
-      for (const s of sources) this.key.push(s);
-      const args = this.attributes(node);
-      node.slot = this.nodes.length;
-      this.nodes.push({ op: node.op, sources, attrs: node.attrs, shape: node.shape, dtype: node.dtype, args });
+    const { stored, sources } = node;
+    if (stored !== null) {
+      if (stored.mark === this.mark) {
+        node.slot = stored.slot;
+        return;
+      }
+      stored.mark = this.mark;
+      stored.slot = this.count;
+      this.leaves.push(node);
+      this.head('data', node, 0);
+    } else {
+      this.head(node.op, node, sources.length);
+      for (const s of sources) this.push(resolve(s).slot);
+      this.attributes(node);
     }
+    node.slot = this.count++;
+    this.argsEnd.push(this.args.length);
   }
 
-  addLeaf(node: Node): void {
-    const known = this.values.get(node.stored!);
-    node.slot = known ?? this.nodes.length;
-    if (known !== undefined) return;
-    this.values.set(node.stored!, node.slot);
-    this.head('data', node);
-    this.leaves.push(node);
-    this.nodes.push({ op: 'data', sources: none, attrs: {}, shape: node.shape, dtype: node.dtype, args: none });
-  }
-
-  head(op: string, { dtype, shape, sources }: Node): void {
-    this.key.push(codeOf(op), codeOf(dtype), shape.length, op === 'data' ? 0 : sources.length);
-    for (const n of shape) this.key.push(n);
+  private head(op: string, { dtype, shape }: Node, sources: number): void {
+    this.push(codeOf(op));
+    this.push(codeOf(dtype));
+    this.push(shape.length);
+    this.push(sources);
+    for (const n of shape) this.push(n);
   }
 
   /** A number of the attributes: an argument, unless it is −1, 0 or 1. */
-  argument(value: number): number {
+  private argument(value: number): void {
     if (isStructural(value)) {
-      this.key.push(value);
-      return -1;
+      this.push(value);
+      this.args.push(-1);
+    } else {
+      this.push(word.argument);
+      this.scalar(value);
     }
-    this.key.push(word.argument);
-    return this.scalars.push(value) - 1;
   }
 
-  attributes(node: Node): readonly number[] {
-    if (isOp(node, 'constant')) return [this.argument(node.attrs.value)];
-    if (isOp(node, 'random')) return this.random(node);
-    if (isOp(node, 'slice')) return this.slice(node);
-    if ('operands' in node.attrs) return this.operands(node.attrs.operands);
-    for (const name in node.attrs) this.structure((node.attrs as Record<string, unknown>)[name]);
-    return none;
+  private scalar(value: number): void {
+    this.args.push(this.scalars.push(value) - 1);
   }
 
-  random(node: Node<'random'>): number[] {
-    const first = this.scalars.length;
-    this.scalars.push(node.attrs.key[0], node.attrs.key[1], node.attrs.counter);
-    this.randoms.push({ node, scalar: first });
-    return [first, first + 1, first + 2];
+  private attributes(node: Node): void {
+    const { attrs } = node;
+    if ('operands' in attrs) {
+      for (const o of attrs.operands) {
+        if (o === null) this.push(word.source);
+        else this.argument(o);
+      }
+    } else if (isOp(node, 'constant')) this.argument(node.attrs.value);
+    else if (isOp(node, 'random')) this.random(node);
+    else if (isOp(node, 'slice')) this.slice(node);
+    else for (const name in attrs) this.structure((attrs as Record<string, unknown>)[name]);
   }
 
-  slice(node: Node<'slice'>): number[] {
+  private random(node: Node<'random'>): void {
+    this.randoms.push({ node, scalar: this.scalars.length });
+    const { key, counter } = node.attrs;
+    for (const value of [key[0], key[1], counter]) this.scalar(value);
+  }
+
+  private slice(node: Node<'slice'>): void {
     const { starts, sizes, steps } = node.attrs;
-    const args: number[] = [];
     for (const s of starts) {
-      if (typeof s === 'number') args.push(this.argument(s));
-      else this.key.push(word.source, s.source);
+      if (typeof s === 'number') this.argument(s);
+      else {
+        this.push(word.source);
+        this.push(s.source);
+      }
     }
-    for (const n of sizes) this.key.push(n);
-    for (const n of steps) this.key.push(n);
-    return args;
-  }
-
-  operands(operands: readonly (number | null)[]): number[] {
-    const args: number[] = [];
-    for (const o of operands) {
-      if (o === null) this.key.push(word.source);
-      else args.push(this.argument(o));
-    }
-    return args;
+    for (const n of sizes) this.push(n);
+    for (const n of steps) this.push(n);
   }
 
   /** Attributes that belong to the structure, whatever their form. */
-  structure(value: unknown): void {
-    if (typeof value === 'number') this.key.push(value);
-    else if (typeof value === 'string') this.key.push(codeOf(value));
-    else if (typeof value === 'boolean') this.key.push(value ? 1 : 0);
+  private structure(value: unknown): void {
+    if (typeof value === 'number') this.push(value);
+    else if (typeof value === 'string') this.push(codeOf(value));
+    else if (typeof value === 'boolean') this.push(value ? 1 : 0);
     else if (Array.isArray(value)) {
-      this.key.push(word.list, value.length);
+      this.push(word.list);
+      this.push(value.length);
       for (const v of value) this.structure(v);
     } else for (const name in value as object) this.structure((value as Record<string, unknown>)[name]);
   }
 
-  finish(outputs: ProgramOutput[]): Written {
-    const { nodes, key, leaves, scalars, randoms } = this;
-    const program = { nodes, outputs, scalars: scalars.length };
-    return { program, key, hash: hashOf(key), leaves, scalars: Float64Array.from(scalars), randoms };
+  finish(order: readonly Node[], wanted: readonly WantedOutput[]): Written {
+    const { key, length, count, leaves, randoms, mark } = this;
+    const scalars = this.scalars.length > 0 ? new Float64Array(this.scalars) : noNumbers;
+    const program = (): Program => {
+      if (this.mark !== mark) throw new Error('internal: a program is asked for after another was written.');
+      return this.program(order, wanted);
+    };
+    return { key, length, hash: hashOf(key, length), count, leaves, scalars, randoms, program };
+  }
+
+  private program(order: readonly Node[], wanted: readonly WantedOutput[]): Program {
+    const nodes: ProgramNode[] = [];
+    let from = 0;
+    for (const node of order) {
+      const { op, attrs, shape, dtype, stored } = node;
+      if (node.slot !== nodes.length) continue; // another leaf of a value that has its node
+      const end = this.argsEnd[nodes.length]!;
+      if (stored !== null) nodes.push({ op: 'data', sources: none, attrs: {}, shape, dtype, args: none });
+      else {
+        const sources = node.sources.map((s) => resolve(s).slot);
+        nodes.push({ op, sources, attrs, shape, dtype, args: end > from ? this.args.slice(from, end) : none });
+      }
+      from = end;
+    }
+    const outputs = wanted.map(
+      ({ node, into }): ProgramOutput => ({ node: resolve(node).slot, into: into === null ? null : into.slot }),
+    );
+    return { nodes, outputs, scalars: this.scalars.length };
   }
 }
 
-function hashOf(key: readonly number[]): number {
-  let hash = key.length;
-  for (let i = 0; i < key.length; i++) hash = (Math.imul(hash ^ (key[i]! | 0), 0x9e3779b1) + 0x7f4a7c15) | 0;
+const writer = new Writer();
+
+function hashOf(key: Float64Array, length: number): number {
+  let hash = length;
+  for (let i = 0; i < length; i++) hash = (Math.imul(hash ^ (key[i]! | 0), 0x9e3779b1) + 0x7f4a7c15) | 0;
   return hash;
 }
 
-/** Whether two programs have the same structure. */
-export function sameKey(a: readonly number[], b: readonly number[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i] && !Object.is(a[i], b[i])) return false;
+/** The key, to keep. */
+export const ownKey = ({ key, length }: Written): Float64Array => key.slice(0, length);
+
+/** Whether a program has the structure with this key. */
+export function hasKey(written: Written, key: Float64Array): boolean {
+  if (written.length !== key.length) return false;
+  for (let i = 0; i < key.length; i++) {
+    const [a, b] = [written.key[i]!, key[i]!];
+    if (a !== b && !(Number.isNaN(a) && Number.isNaN(b))) return false;
+  }
   return true;
 }

@@ -14,7 +14,7 @@ import { type Cell, clearPending, pendingCells } from './cell';
 import { prepared } from './executables';
 import { giveBack, obtain } from './memory';
 import { currentObserver } from './observe';
-import { collect, resolve, type WantedOutput, type Written, writeProgram } from './program';
+import { collect, newMark, resolve, type WantedOutput, writeProgram } from './program';
 import { getBackend } from './registry';
 import { currentTrace } from './trace';
 import { turnIfNeeded, Value } from './value';
@@ -72,39 +72,77 @@ export function realize(targets: readonly Node[], { keep = true }: RunOptions = 
       `${currentTrace()!.name}: a value is read inside a compiled function, where there is none yet. Return the tensor and read it outside.`,
     );
   }
-  const cells = [...pendingCells()];
-  const wanted = [...targets, ...copies].map(resolve).filter((n) => n.stored === null);
-  copies.clear();
-  if (wanted.length === 0 && cells.length === 0) return;
-  run(getBackend(), wanted, cells, keep);
+  const wanted: Node[] = [];
+  for (const t of targets) addUnstored(wanted, t);
+  if (copies.size > 0) {
+    for (const c of copies) addUnstored(wanted, c);
+    copies.clear();
+  }
+  const cells = pendingCells();
+  if (wanted.length > 0 || cells.size > 0) run(getBackend(), wanted, cells.size > 0 ? [...cells] : noCells, keep);
+}
+
+const noCells: readonly Cell[] = [];
+
+function addUnstored(wanted: Node[], node: Node): void {
+  const resolved = resolve(node);
+  if (resolved.stored === null) wanted.push(resolved);
 }
 
 function run(backend: Backend, wanted: readonly Node[], cells: readonly Cell[], keep: boolean): void {
-  const assigned = cells.map((cell) => ({ cell, value: resolve(cell.leaf.definition!) }));
-  const inPlace = assigned.map(({ cell }) => (cell.isPrivate ? presentLeaf(cell, backend) : null));
-  const order = collect([...wanted, ...assigned.map((a) => a.value), ...inPlace.filter((n) => n !== null)]);
-  const results = new Set(wanted);
-  for (const node of order) if (isKept(node, keep)) results.add(node);
-  const outputs: WantedOutput[] = assigned.map(({ value }, i) => ({ node: value, into: inPlace[i]! }));
+  const assigned = cells.map((cell) => resolve(cell.leaf.definition!));
+  const inPlace = cells.map((cell) => (cell.isPrivate ? presentLeaf(cell, backend) : null));
+  const roots = cells.length === 0 ? wanted : [...wanted, ...assigned, ...inPlace.filter((n) => n !== null)];
+  const order = collect(roots);
+  const results = resultsOf(wanted, order, keep);
+  const outputs: WantedOutput[] = assigned.map((node, i) => ({ node, into: inPlace[i]! }));
   for (const node of results) outputs.push({ node, into: null });
   const written = writeProgram(outputs, order);
   const { schedule, executable } = prepared(backend, written);
 
-  const reads = new Set(written.leaves.map((n) => n.stored));
-  const targets = assigned.map(({ cell }, i) =>
-    inPlace[i] === null ? cell.spare(backend, reads) : (inPlace[i]!.stored as Value).on(backend),
-  );
-  const fresh = allocateAll(backend, [...results]);
-  const bindings = bind(backend, written, [...targets.filter((_, i) => inPlace[i] === null), ...fresh]);
+  const bindings = written.leaves.map((node) => (node.stored as Value).on(backend));
+  const targets = targetsOf(cells, inPlace, backend, written.leaves);
+  const fresh = allocateAll(backend, results);
+  for (let i = 0; i < targets.length; i++) if (inPlace[i] === null) bindings.push(targets[i]!);
+  for (const storage of fresh) bindings.push(storage);
   const observer = currentObserver();
   observer?.ran(schedule);
   backend.run(executable, bindings, written.scalars, observer ? (steps) => observer.timed(steps) : undefined);
 
-  for (const [i, node] of [...results].entries())
+  for (let i = 0; i < results.length; i++) {
+    const node = results[i]!;
     node.stored = new Value(node.dtype, bytesOf(node)).hold(backend, fresh[i]!);
-  assigned.forEach(({ cell }, i) => cell.commit(backend, targets[i]!));
-  clearPending();
+  }
+  for (let i = 0; i < cells.length; i++) cells[i]!.commit(backend, targets[i]!);
+  if (cells.length > 0) clearPending();
   settle(order);
+}
+
+/** What the run stores for itself: what is asked for, and what is kept; each once. */
+function resultsOf(wanted: readonly Node[], order: readonly Node[], keep: boolean): Node[] {
+  const results: Node[] = [];
+  const mark = newMark();
+  for (const node of wanted) {
+    if (node.mark === mark) continue;
+    node.mark = mark;
+    results.push(node);
+  }
+  for (const node of order) if (isKept(node, keep) && node.mark !== mark) results.push(node);
+  return results;
+}
+
+/** Where each cell's new version is written. */
+function targetsOf(
+  cells: readonly Cell[],
+  inPlace: readonly (Node | null)[],
+  backend: Backend,
+  leaves: readonly Node[],
+): readonly Storage[] {
+  if (cells.length === 0) return [];
+  const reads = new Set(leaves.map((n) => n.stored));
+  return cells.map((cell, i) =>
+    inPlace[i] === null ? cell.spare(backend, reads) : (inPlace[i]!.stored as Value).on(backend),
+  );
 }
 
 /** A leaf for the version that a private cell has now, before the pending assignment; null before its first. */
@@ -145,16 +183,13 @@ export function allocateAll(backend: Backend, nodes: readonly Node[]): Storage[]
   return storages;
 }
 
-function bind(backend: Backend, written: Written, outputs: readonly Storage[]): Storage[] {
-  const leaves = written.leaves.map((node) => (node.stored as Value).on(backend));
-  return [...leaves, ...outputs];
-}
+const none: readonly Node[] = [];
 
 /** Counts what was computed but not kept, and forgets sources that no gradient will ask for. */
 function settle(order: readonly Node[]): void {
   for (const node of order) {
     if (node.stored === null) node.computed++;
-    else if (!node.requiresGrad || node.consumed) node.sources = [];
+    else if (!node.requiresGrad || node.consumed) node.sources = none;
   }
 }
 

@@ -11,10 +11,14 @@ import { giveBack, obtain } from './memory';
 
 interface Held {
   readonly backend: Backend;
-  readonly storage: Storage;
+  /** Null once it was given away. */
+  storage: Storage | null;
 }
 
-const finalizer = new FinalizationRegistry<Held>(({ backend, storage }) => giveBack(backend, storage));
+/** Registered without a token, which would cost every run more than what is given away costs here. */
+const finalizer = new FinalizationRegistry<Held>(({ backend, storage }) => {
+  if (storage !== null) giveBack(backend, storage);
+});
 
 /** How many bytes are stored before a value takes on their weight: one buffer for many small values. */
 const ballastFrom = 1 << 17;
@@ -41,6 +45,8 @@ export class Value implements Stored {
   /** Set once the memory holds something newer: whose, and what to do. */
   stale: string | null = null;
   ballast: ArrayBuffer | null = null;
+  mark = 0;
+  slot = 0;
 
   constructor(
     readonly dtype: DType,
@@ -60,10 +66,10 @@ export class Value implements Stored {
 
   /** Takes over a storage. `shared` storages are freed by another owner. */
   hold(backend: Backend, storage: Storage, shared = false): this {
-    const held = { backend, storage };
+    const held: Held = { backend, storage };
     this.#held = held;
     if (!shared) {
-      finalizer.register(this, held, this);
+      finalizer.register(this, held);
       sinceTurn += this.byteLength;
       this.ballast = ballastFor(this.byteLength);
     }
@@ -80,7 +86,7 @@ export class Value implements Stored {
         `A tensor stored on ${held.backend.name} meets the backend ${backend.name}. Move it with to(backend), or read it with data() first.`,
       );
     }
-    return held.storage;
+    return held.storage!;
   }
 
   #upload(backend: Backend): void {
@@ -113,8 +119,10 @@ export class Value implements Stored {
     this.#held = null;
     this.host = null;
     this.ballast = null;
-    finalizer.unregister(this);
-    return held?.storage ?? null;
+    if (held === null) return null;
+    const { storage } = held;
+    held.storage = null;
+    return storage;
   }
 
   dispose(): void {
