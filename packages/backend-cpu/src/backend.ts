@@ -1,6 +1,7 @@
 /*
  * The CPU backend: storages in one WebAssembly memory, schedules as lists of calls into compiled modules. Runs are
- * executed at once, in order; a fault of data is kept until the next read or `synchronize`.
+ * executed at once, in order; a fault of data is kept until the next read or `synchronize`. Schedules with steps that are
+ * worth it are run by all threads (pool/), which are started when there has been enough such work; others as a loop here.
  */
 import {
   type Backend,
@@ -19,15 +20,20 @@ import { chooseMicroKernel } from './kernels/gemm/micro-kernel';
 import { type Calls, rendersKernel, usualCallWork } from './kernels/render';
 import { statusAddress } from './kernels/target';
 import { constantsBase, constantsBytes, LinearMemory, type Piece } from './memory';
+import { control } from './pool/layout';
+import { Pool, type PoolOptions, usualPool } from './pool/pool';
+import { type Sharing, usualSharing } from './pool/program';
+import { type Aliases, SharedSchedule, shareableWork } from './pool/shared-schedule';
+import { availableCores, checkThreads, unshareable, warnOneThread } from './pool/threads';
 import { Constants } from './wasm/constants';
 import { detectFeatures, type WasmFeatures } from './wasm/features';
 
 /** How the backend is set up. */
 export interface CpuOptions {
   /** Most memory that tensors may take, in bytes; 4 GiB by default, which is also the limit of WebAssembly. */
-  readonly maxBytes?: number;
-  /** Whether the memory is one that threads can share. Default false. */
-  readonly shared?: boolean;
+  readonly maxBytes?: number | undefined;
+  /** Threads that compute; by default one for each core. Results do not depend on it. */
+  readonly threads?: number | undefined;
 }
 
 /** Besides what users choose, what tests do. */
@@ -36,10 +42,22 @@ export interface InternalOptions extends CpuOptions {
   readonly callWork?: number;
   readonly micro?: MicroKernel;
   readonly features?: WasmFeatures;
+  /** Whether there may be more threads than cores. */
+  readonly oversubscribe?: boolean;
+  readonly sharing?: Partial<Omit<Sharing, 'threads'>>;
+  readonly pool?: Partial<Omit<PoolOptions, 'threads'>>;
+  /** Shared work, in element operations, after which threads are started. */
+  readonly startAfter?: number;
 }
+
+/** About 2 ms of one thread: starting workers takes some 20 ms of another. */
+const usualStartAfter = 4_000_000;
 
 class CpuStorage implements Storage {
   freed = false;
+  /** The last run that it was looked at for, and as which binding. */
+  run = 0;
+  binding = 0;
 
   constructor(
     readonly owner: CpuBackend,
@@ -51,7 +69,7 @@ class CpuStorage implements Storage {
   }
 }
 
-class CpuBackend implements Backend {
+export class CpuBackend implements Backend {
   readonly name = 'cpu';
   readonly capabilities: Capabilities = {
     dtypes: ['f32', 'f64', 'f16', 'i32', 'u32', 'u8', 'bool'],
@@ -59,20 +77,33 @@ class CpuBackend implements Backend {
     maxOperations: 256,
     syncReads: true,
   };
-  readonly lost = new Promise<BackendError>(() => {});
+  readonly lost: Promise<BackendError>;
   readonly #memory: LinearMemory;
   readonly #cache: KernelCache;
   readonly #executables = new Set<CpuExecutable>();
+  readonly #sharing: Omit<Sharing, 'threads'>;
+  readonly #startAfter: number;
+  #reportLost: (error: BackendError) => void = () => {};
+  #pool: Pool | null = null;
+  /** Work that could have been shared, until the pool is started. */
+  #shareable = 0;
+  #runs = 0;
   #arena: Piece | null = null;
   #scratch: Piece | null = null;
   #shared: Piece | null = null;
+  /** Bytes of scratch memory that each thread has. */
+  #scratchEach = 0;
   #disposed = false;
 
   constructor(
     private readonly features: WasmFeatures,
-    options: InternalOptions,
+    private readonly threads: number,
+    private readonly options: InternalOptions,
   ) {
-    this.#memory = new LinearMemory({ maxBytes: options.maxBytes ?? 2 ** 32, shared: options.shared ?? false });
+    this.lost = new Promise((resolve) => (this.#reportLost = resolve));
+    this.#memory = new LinearMemory({ maxBytes: options.maxBytes ?? 2 ** 32, shared: threads > 1 });
+    this.#sharing = { ...usualSharing, ...options.sharing };
+    this.#startAfter = options.startAfter ?? usualStartAfter;
     const { callWork = usualCallWork, micro = chooseMicroKernel(features) } = options;
     const constants = new Constants(constantsBase, constantsBytes);
     this.#cache = new KernelCache(this.#memory, constants, features, { callWork, micro });
@@ -88,7 +119,7 @@ class CpuBackend implements Backend {
   }
 
   free(storage: Storage): void {
-    if (this.#disposed) return;
+    if (this.#disposed || this.#pool?.broken) return;
     const own = this.#own('free', storage);
     own.freed = true;
     this.#memory.free(own.piece);
@@ -118,6 +149,7 @@ class CpuBackend implements Backend {
   prepare(schedule: Schedule): Executable {
     this.#checkAlive('prepare');
     const executable = new CpuExecutable(schedule, this.#memory, this.#cache, (e) => this.#executables.delete(e));
+    if (this.threads > 1) executable.shareable = shareableWork(executable.steps, this.#sharing.leastStep);
     this.#executables.add(executable);
     return executable;
   }
@@ -137,41 +169,103 @@ class CpuBackend implements Backend {
         `run: takes ${schedule.bound} storages and ${schedule.scalars} numbers, but got ${bindings.length} and ${scalars.length}.`,
       );
     }
-    this.#reserve(executable);
-    this.#fillBlocks(executable, bindings, scalars);
-    const times: Timing[] | null = timings ? [] : null;
-    for (const step of executable.steps) {
-      const start = times ? performance.now() : 0;
-      this.#step(executable, step, bindings);
-      times?.push({ name: step.name, ms: performance.now() - start });
-    }
-    if (times) timings?.(times);
+    const own = bindings.map((storage) => this.#own('run', storage));
+    const shared = this.#sharedOf(executable, own);
+    this.#reserve(executable, shared ? this.threads : 1);
+    this.#fillBlocks(executable, own, scalars);
+    if (timings)
+      timings(
+        executable.steps.map((step, i) => this.#timed(step.name, () => this.#runStep(executable, shared, i, own))),
+      );
+    else if (shared) shared.run();
+    else for (const step of executable.steps) this.#step(executable, step, own);
   }
 
-  /** Makes the arena, the scratch memory and that of preparations, which all executables share, large enough. */
-  #reserve(executable: CpuExecutable): void {
+  #runStep(
+    executable: CpuExecutable,
+    shared: SharedSchedule | null,
+    index: number,
+    bindings: readonly CpuStorage[],
+  ): void {
+    if (shared) shared.runStep(index);
+    else this.#step(executable, executable.steps[index]!, bindings);
+  }
+
+  #timed(name: string, run: () => void): Timing {
+    const start = performance.now();
+    run();
+    return { name, ms: performance.now() - start };
+  }
+
+  /** The schedule as threads run it, or null where it is not worth it. */
+  #sharedOf(executable: CpuExecutable, bindings: readonly CpuStorage[]): SharedSchedule | null {
+    if (executable.shareable === 0) return null;
+    if (this.#pool === null) {
+      this.#shareable += executable.shareable;
+      if (this.#shareable < this.#startAfter) return null;
+      this.#pool = new Pool(
+        this.#memory,
+        { ...usualPool, ...this.options.pool, threads: this.threads },
+        this.#reportLost,
+      );
+    }
+    const aliases = this.#aliasesOf(bindings);
+    const key = aliases?.join() ?? '';
+    let shared = executable.programs.get(key);
+    if (shared === undefined) {
+      shared = new SharedSchedule(
+        this.#memory,
+        this.#pool,
+        executable,
+        this.#sharing,
+        aliases ?? bindings.map((_, i) => i),
+      );
+      executable.programs.set(key, shared);
+    }
+    return shared;
+  }
+
+  /** Which bindings are one storage; null where none are. */
+  #aliasesOf(bindings: readonly CpuStorage[]): Aliases | null {
+    const run = ++this.#runs;
+    let same = false;
+    for (let i = 0; i < bindings.length; i++) {
+      const storage = bindings[i]!;
+      if (storage.run === run) same = true;
+      else storage.binding = i;
+      storage.run = run;
+    }
+    return same ? bindings.map((storage) => storage.binding) : null;
+  }
+
+  /** Makes the arena, the scratch memory of `threads` threads and that of preparations, which all executables share, large enough. */
+  #reserve(executable: CpuExecutable, threads: number): void {
     const { arenaBytes } = executable.schedule;
-    if (arenaBytes > 0 && (this.#arena?.byteLength ?? 0) < arenaBytes) {
+    if (arenaBytes > (this.#arena?.byteLength ?? 0)) {
       if (this.#arena) this.#memory.free(this.#arena);
       this.#arena = null;
       this.#arena = this.#memory.allocate(arenaBytes);
     }
-    if ((this.#scratch?.byteLength ?? 0) < executable.scratchBytes) {
-      if (this.#scratch) this.#memory.free(this.#scratch);
-      this.#scratch = null;
-      this.#scratch = this.#memory.allocate(executable.scratchBytes);
-    }
-    if ((this.#shared?.byteLength ?? 0) < executable.sharedBytes) {
+    if (executable.sharedBytes > (this.#shared?.byteLength ?? 0)) {
       if (this.#shared) this.#memory.free(this.#shared);
       this.#shared = null;
       this.#shared = this.#memory.allocate(executable.sharedBytes);
     }
+    const each = Math.max(this.#scratchEach, Math.ceil(executable.scratchBytes / 64) * 64);
+    if (each === this.#scratchEach && each * threads <= (this.#scratch?.byteLength ?? 0)) return;
+    if (this.#scratch) this.#memory.free(this.#scratch);
+    this.#scratch = null;
+    this.#scratch = this.#memory.allocate(each * threads);
+    this.#scratchEach = each;
+    const words = this.#memory.words;
+    words[control.scratchBase / 4] = this.#scratch.address;
+    words[control.scratchStride / 4] = each;
   }
 
-  #fillBlocks(executable: CpuExecutable, bindings: readonly Storage[], scalars: Float64Array): void {
+  #fillBlocks(executable: CpuExecutable, bindings: readonly CpuStorage[], scalars: Float64Array): void {
     const { storages, arena, shared, scalars: numbers } = executable.writes;
     for (let i = 0; i < bindings.length; i++) {
-      const own = this.#own('run', bindings[i]!);
+      const own = bindings[i]!;
       if (own.byteLength < executable.boundBytes[i]!) {
         throw new BackendError(
           `run: storage ${i} has ${own.byteLength} bytes, but the schedule needs ${executable.boundBytes[i]}.`,
@@ -179,7 +273,7 @@ class CpuBackend implements Backend {
       }
     }
     const words = this.#memory.words;
-    for (const [index, word] of storages) words[word] = (bindings[index] as CpuStorage).piece.address;
+    for (const [index, word] of storages) words[word] = bindings[index]!.piece.address;
     const places = this.#memory.numbers;
     for (const [index, place] of numbers) places[place] = scalars[index]!;
     const base = this.#arena?.address ?? 0;
@@ -190,7 +284,7 @@ class CpuBackend implements Backend {
     executable.sharedAddress = sharedBase;
   }
 
-  #step(executable: CpuExecutable, step: PreparedStep, bindings: readonly Storage[]): void {
+  #step(executable: CpuExecutable, step: PreparedStep, bindings: readonly CpuStorage[]): void {
     if (step.kind === 'copy') {
       const from = this.#address(executable, step.from, bindings);
       const to = this.#address(executable, step.to, bindings);
@@ -202,13 +296,18 @@ class CpuBackend implements Backend {
     callAll(step.kernel, step.block, scratch);
   }
 
-  #address(executable: CpuExecutable, slot: number, bindings: readonly Storage[]): number {
+  #address(executable: CpuExecutable, slot: number, bindings: readonly CpuStorage[]): number {
     const { kind, index, offset } = executable.schedule.slots[slot]!;
-    return kind === 'bound' ? (bindings[index] as CpuStorage).piece.address : (this.#arena?.address ?? 0) + offset;
+    return kind === 'bound' ? bindings[index]!.piece.address : (this.#arena?.address ?? 0) + offset;
   }
 
   async synchronize(): Promise<void> {
     this.#throwFault();
+  }
+
+  /** The threads, once they are started. */
+  get pool(): Pool | null {
+    return this.#pool;
   }
 
   memory(): { inUse: number; peak: number } {
@@ -217,12 +316,13 @@ class CpuBackend implements Backend {
 
   describe(): string {
     const { relaxedSimd } = this.features;
-    return `WebAssembly SIMD128${relaxedSimd ? ' with fused multiply-add' : ''}, 1 thread`;
+    return `WebAssembly SIMD128${relaxedSimd ? ' with fused multiply-add' : ''}, ${this.threads} thread${this.threads > 1 ? 's' : ''}`;
   }
 
   async dispose(): Promise<void> {
     for (const executable of [...this.#executables]) executable.dispose();
     this.#disposed = true;
+    await this.#pool?.dispose();
   }
 
   #throwFault(): void {
@@ -251,6 +351,7 @@ class CpuBackend implements Backend {
 
   #checkAlive(operation: string): void {
     if (this.#disposed) throw new BackendError(`${operation}: the backend was disposed.`);
+    if (this.#pool?.broken) throw this.#pool.broken;
   }
 }
 
@@ -272,16 +373,28 @@ function checkBytes(operation: string, storage: CpuStorage, byteOffset: number, 
 /**
  * The CPU backend.
  *
- * @param options - `maxBytes` (default 4 GiB) limits the memory of all tensors; `shared` makes it one for threads
+ * @param options - `maxBytes` (default 4 GiB) limits the memory of all tensors, `threads` (default: one a core) how many
+ * cores compute
  * @throws BackendError where WebAssembly has no SIMD
+ * @throws ValueError if `threads` is not a whole number from 1 to the number of cores
  * @example
  * setBackend(await cpu());
  */
-export const cpu = (options: CpuOptions = {}): Promise<Backend> => createCpu(options);
+export const cpu = ({ maxBytes, threads }: CpuOptions = {}): Promise<Backend> => createCpu({ maxBytes, threads });
 
 /** As `cpu`, with what tests choose. */
-export async function createCpu(options: InternalOptions = {}): Promise<Backend> {
+export async function createCpu(options: InternalOptions = {}): Promise<CpuBackend> {
   const features = options.features ?? (await detectFeatures());
   if (!features.simd) throw new BackendError('cpu: this engine has no WebAssembly SIMD. Use a newer one.');
-  return new CpuBackend(features, options);
+  return new CpuBackend(features, threadsOf(features, options), options);
+}
+
+function threadsOf(features: WasmFeatures, { threads, oversubscribe = false }: InternalOptions): number {
+  const cores = availableCores();
+  if (threads !== undefined) checkThreads(threads, oversubscribe ? Number.POSITIVE_INFINITY : cores);
+  const wanted = threads ?? cores;
+  const reason = wanted > 1 ? unshareable(features) : null;
+  if (reason === null) return wanted;
+  warnOneThread(reason, cores);
+  return 1;
 }

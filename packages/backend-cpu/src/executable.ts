@@ -7,6 +7,9 @@ import { byteWidth, type Executable, type Kernel, type Schedule, type Slot } fro
 import { type Calls, type RenderedKernel, renderKernel } from './kernels/render';
 import { paramsOffset, sharedOffset, type Target } from './kernels/target';
 import { constantsBase, type LinearMemory, type Piece } from './memory';
+import { copyBlock, copyUnit } from './pool/layout';
+import type { CompiledModule } from './pool/published';
+import type { SharedSchedule } from './pool/shared-schedule';
 import { sharePreparations } from './preparations';
 import { ModuleBuilder } from './wasm/assembler';
 import type { Constants } from './wasm/constants';
@@ -15,7 +18,9 @@ import type { WasmFeatures } from './wasm/features';
 export type KernelFunction = (begin: number, end: number, block: number, scratch: number) => void;
 
 /** A compiled kernel, shared by all schedules that have one of the same structure. */
-export type CompiledKernel = RenderedKernel<KernelFunction>;
+export interface CompiledKernel extends RenderedKernel<KernelFunction> {
+  readonly module: CompiledModule;
+}
 
 /** The structure of a kernel: whatever its code depends on. */
 export function kernelKey(kernel: Kernel): string {
@@ -82,18 +87,19 @@ export class KernelCache {
     const cos = module.importFunction('env', 'cos', { params: ['f64'], results: ['f64'] });
     const target: Target = { features: this.features, constants: this.constants, ...this.tuning, mod, sin, cos };
     const rendered = kernels.map(([, kernel], i) => renderKernel(module, target, kernel, `k${i}`));
-    const bytes = module.bytes();
+    const bytes = shared ? module.bytes().slice() : module.bytes(); // kept, for threads
     this.memory.bytes.set(this.constants.bytes(), constantsBase);
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), {
       env: { memory: this.memory.memory, mod: floorMod, sin: Math.sin, cos: Math.cos },
     });
+    const own: CompiledModule = { bytes, functions: Object.values(instance.exports) };
     return kernels.map(([key], i) => {
       const { prepare, ...rest } = rendered[i]!;
       const linked = <T extends Calls<string>>(calls: T) => ({
         ...calls,
         functions: calls.functions.map((name) => instance.exports[name] as KernelFunction),
       });
-      return [key, { ...linked(rest), prepare: prepare && linked(prepare) }];
+      return [key, { ...linked(rest), prepare: prepare && linked(prepare), module: own }];
     });
   }
 }
@@ -105,6 +111,8 @@ interface KernelStep {
   readonly kernel: CompiledKernel;
   /** What must be called before it, if no earlier step has left the same. */
   readonly prepare: Calls<KernelFunction> | null;
+  /** Where in shared memory that is. */
+  readonly preparedAt: number;
   /** Address of its block. */
   readonly block: number;
 }
@@ -112,6 +120,7 @@ interface KernelStep {
 interface CopyStep {
   readonly kind: 'copy';
   readonly name: string;
+  readonly block: number;
   readonly from: number;
   readonly to: number;
   readonly byteLength: number;
@@ -141,6 +150,10 @@ export class CpuExecutable implements Executable {
   /** Where the arena, and the shared memory, were when their addresses were last written. */
   arenaAddress = -1;
   sharedAddress = -1;
+  /** Rough work of the steps that are worth sharing; 0 where all are run by one thread. */
+  shareable = 0;
+  /** As threads run it, for each way in which bound storages were one; made when first wanted. */
+  readonly programs = new Map<string, SharedSchedule>();
   disposed = false;
   readonly #blocks: Piece;
 
@@ -152,7 +165,8 @@ export class CpuExecutable implements Executable {
   ) {
     const kernels = schedule.steps.flatMap((step) => (step.kind === 'kernel' ? [step.kernel] : []));
     const compiled = cache.compile(kernels);
-    this.#blocks = memory.allocate(compiled.reduce((sum, k) => sum + k.blockBytes, 0));
+    const copies = schedule.steps.length - kernels.length;
+    this.#blocks = memory.allocate(compiled.reduce((sum, k) => sum + k.blockBytes, copies * copyBlock.bytes));
     const storages: [number, number][] = [];
     const arena: [number, number][] = [];
     const scalars: [number, number][] = [];
@@ -160,8 +174,18 @@ export class CpuExecutable implements Executable {
     const prepared = sharePreparations(schedule, compiled);
     let block = this.#blocks.address;
     let next = 0;
+    const addressAt = (slot: number, word: number): void => {
+      const { kind, index, offset } = schedule.slots[slot]!;
+      if (kind === 'bound') storages.push([index, word]);
+      else arena.push([offset, word]);
+    };
     this.steps = schedule.steps.map((step): PreparedStep => {
-      if (step.kind === 'copy') return this.#copyStep(step.from, step.to);
+      if (step.kind === 'copy') {
+        addressAt(step.to, (block + copyBlock.to) / 4);
+        addressAt(step.from, (block + copyBlock.from) / 4);
+        block += copyBlock.bytes;
+        return this.#copyStep(step.from, step.to, block - copyBlock.bytes);
+      }
       const { kernel } = step;
       const { again, offset: sharedAt } = prepared.places[next]!;
       const code = compiled[next++]!;
@@ -170,15 +194,11 @@ export class CpuExecutable implements Executable {
         name: kernel.name,
         kernel: code,
         prepare: again ? null : code.prepare,
+        preparedAt: sharedAt,
         block,
       };
       if (code.prepare) shared.push([sharedAt, (block + sharedOffset(kernel)) / 4]);
-      kernel.bindings.forEach(({ slot }, i) => {
-        const { kind, index, offset } = schedule.slots[slot]!;
-        const word = block / 4 + i;
-        if (kind === 'bound') storages.push([index, word]);
-        else arena.push([offset, word]);
-      });
+      kernel.bindings.forEach(({ slot }, i) => addressAt(slot, block / 4 + i));
       kernel.params.forEach((param, i) => {
         const place = (block + paramsOffset(kernel.bindings.length)) / 8 + i;
         if (param.kind === 'scalar') scalars.push([param.index, place]);
@@ -197,8 +217,11 @@ export class CpuExecutable implements Executable {
     this.boundBytes = boundBytes;
   }
 
-  #copyStep(from: number, to: number): CopyStep {
-    return { kind: 'copy', name: 'copy', from, to, byteLength: byteLengthOf(this.schedule.slots[from]!) };
+  #copyStep(from: number, to: number, block: number): CopyStep {
+    const byteLength = byteLengthOf(this.schedule.slots[from]!);
+    this.memory.words[(block + copyBlock.length) / 4] = byteLength;
+    this.memory.words[(block + copyBlock.unit) / 4] = copyUnit;
+    return { kind: 'copy', name: 'copy', block, from, to, byteLength };
   }
 
   /** The name of the kernel whose block is at an address. */
@@ -209,6 +232,7 @@ export class CpuExecutable implements Executable {
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
+    for (const program of this.programs.values()) program.dispose();
     this.memory.free(this.#blocks);
     this.onDispose(this);
   }

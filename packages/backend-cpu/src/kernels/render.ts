@@ -46,8 +46,12 @@ export interface Calls<F> {
   /** In the order in which they are called for each part. */
   readonly functions: readonly F[];
   readonly range: number;
-  /** Steps of the range that one call takes. */
+  /** Every part of the range must begin at a multiple of this. */
+  readonly grain: number;
+  /** Steps of the range that one call takes at most. */
   readonly chunk: number;
+  /** Rough count of element operations for the whole range. */
+  readonly work: number;
 }
 
 /** Calls that must have ended before those of the kernel begin. They leave in shared memory what those read. */
@@ -132,12 +136,12 @@ const commonMultiple = (a: number, b: number): number => {
   return (a / x) * b;
 };
 
-/** Steps of a range for one call: a multiple of every part's grain. */
-function chunkOf(range: number, parts: readonly Pick<Part, 'grain' | 'work'>[], callWork: number): number {
+/** How a range may be cut, so that every part suits all of the parts of a kernel. */
+function cutsOf(range: number, parts: readonly Pick<Part, 'grain' | 'work'>[], callWork: number) {
   const grain = parts.map((p) => p.grain).reduce(commonMultiple, 1);
-  const work = parts.reduce((sum, p) => sum + p.work, 0) / range;
-  const steps = Math.max(1, callWork / Math.max(1, work));
-  return Math.max(grain, Math.floor(steps / grain) * grain);
+  const work = parts.reduce((sum, p) => sum + p.work, 0);
+  const steps = Math.max(1, callWork / Math.max(1, work / range));
+  return { range, grain, work, chunk: Math.max(grain, Math.floor(steps / grain) * grain) };
 }
 
 /** Writes the functions of a kernel into a module. `name` begins the names of its exports. */
@@ -154,16 +158,14 @@ export function renderKernel(module: ModuleBuilder, target: Target, kernel: Kern
     prepare: before
       ? {
           functions: [define(`${name}_before`, before)],
-          range: before.range,
-          chunk: chunkOf(before.range, [before], target.callWork),
+          ...cutsOf(before.range, [before], target.callWork),
           binding: before.binding,
           key: before.key,
           sharedBytes: before.sharedBytes,
         }
       : null,
     functions: parts.map((part, i) => define(`${name}_${i}`, part)),
-    range: kernel.range,
-    chunk: chunkOf(kernel.range, parts, target.callWork),
+    ...cutsOf(kernel.range, parts, target.callWork),
     scratchBytes: Math.max(0, ...parts.map((p) => p.scratchBytes)),
     blockBytes: blockBytes(kernel),
   };

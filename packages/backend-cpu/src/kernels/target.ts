@@ -152,18 +152,21 @@ export class Frame {
     if (shift > 0) f.i32(shift).op('i32.sub');
   }
 
-  /** Reports an index that is not below a limit, unless another was reported before. */
+  /** Reports an index that is not below a limit, unless another was reported before, by whichever thread. */
   fault(index: Local, limit: number): void {
     const { f } = this;
-    f.i32(0).mem('i32.load', statusAddress).op('i32.eqz');
-    f.if(() => {
-      f.i32(0).get(this.block).mem('i32.store', statusAddress);
-      f.i32(0)
-        .get(index)
-        .mem('i32.store', statusAddress + 4);
-      f.i32(0)
-        .i32(limit)
-        .mem('i32.store', statusAddress + 8);
+    const store = (value: () => void, offset: number) => {
+      f.i32(0);
+      value();
+      f.mem('i32.store', statusAddress + offset);
+    };
+    if (this.target.features.threads) {
+      f.i32(0).i32(0).get(this.block).mem('i32.atomic.rmw.cmpxchg', statusAddress);
+    } else f.i32(0).mem('i32.load', statusAddress);
+    f.op('i32.eqz').if(() => {
+      store(() => f.get(this.block), 0);
+      store(() => f.get(index), 4);
+      store(() => f.i32(limit), 8);
     });
   }
 }

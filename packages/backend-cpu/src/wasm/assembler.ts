@@ -1,7 +1,7 @@
 /*
  * Builds WebAssembly modules: types, imports, functions and exports, laid out in the order of the binary format.
  *
- * A module of ours has at most one memory, which it imports, no tables, no globals and no data: kernels work on the
+ * A module of ours has at most one memory and one table, which it imports, no globals and no data: kernels work on the
  * backend's memory, and constants are written there from outside (constants.ts). Function bodies are written by
  * function-builder.ts; which instructions the engine takes is features.ts.
  */
@@ -45,7 +45,7 @@ export interface MemorySpec {
 }
 
 const SECTION = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
-const KIND = { function: 0, memory: 2 } as const;
+const KIND = { function: 0, table: 1, memory: 2 } as const;
 
 /** Collects a module and encodes it. */
 export class ModuleBuilder {
@@ -74,6 +74,23 @@ export class ModuleBuilder {
     this.#importCount++;
     this.#hasMemory = true;
     return this;
+  }
+
+  /** Imports a table of functions, which `callIndirect` calls from. */
+  importTable(module: string, name: string, minSize: number): this {
+    this.#imports.name(module);
+    this.#imports.name(name);
+    this.#imports.u8(KIND.table);
+    this.#imports.u8(0x70); // funcref
+    this.#imports.u8(0);
+    this.#imports.u32(minSize);
+    this.#importCount++;
+    return this;
+  }
+
+  /** The index of a signature, for `callIndirect`. */
+  type(signature: Signature): number {
+    return this.#typeIndex(signature);
   }
 
   /**

@@ -256,6 +256,13 @@ export class FunctionBuilder {
     return this.#immediate(0x10, functionIndex);
   }
 
+  /** Calls the function at the place of the module's table that the i32 on top says. */
+  callIndirect(typeIndex: number): this {
+    this.#immediate(0x11, typeIndex);
+    this.#code.u8(0);
+    return this;
+  }
+
   return(): this {
     this.#code.u8(0x0f);
     return this;
