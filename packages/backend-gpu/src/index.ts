@@ -1,1 +1,2 @@
 export { firstAvailable, type GpuBackend } from './first-available';
+export { type WebGpuOptions, webgpu } from './webgpu/backend';

@@ -1,0 +1,6 @@
+import { conformance } from '@dl/testing/conformance';
+import { describe } from 'vitest';
+import { webgpu } from '../src/index';
+import { hasAdapter } from './adapter';
+
+describe.skipIf(!hasAdapter)('WebGPU', () => conformance(() => webgpu(), { programs: 40 }));
