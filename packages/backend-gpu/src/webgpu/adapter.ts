@@ -12,7 +12,14 @@ export interface GpuDevice {
 }
 
 /** Numbers of `GPUBufferUsage` and `GPUMapMode`, which not every runtime has as globals. */
-export const usage = { mapRead: 1, copySource: 4, copyTarget: 8, uniform: 64, storage: 128, queryResolve: 512 } as const;
+export const usage = {
+  mapRead: 1,
+  copySource: 4,
+  copyTarget: 8,
+  uniform: 64,
+  storage: 128,
+  queryResolve: 512,
+} as const;
 
 /** Node's `webgpu` package, as far as it is used. */
 interface NodeGpu {
@@ -51,7 +58,7 @@ async function nodeEntry(): Promise<GPU> {
 
 const missing = (): string =>
   isNode()
-    ? 'webgpu: no GPU adapter. On Linux a Vulkan driver is needed (mesa-vulkan-drivers, or the vendor\'s; `vulkaninfo --summary` lists what is there), and a software one will do: set VK_DRIVER_FILES to its *_icd.json. Or use cpu() from @dl/backend-cpu.'
+    ? "webgpu: no GPU adapter. On Linux a Vulkan driver is needed (mesa-vulkan-drivers, or the vendor's; `vulkaninfo --summary` lists what is there), and a software one will do: set VK_DRIVER_FILES to its *_icd.json. Or use cpu() from @dl/backend-cpu."
     : host.Deno !== undefined
       ? 'webgpu: no GPU adapter. Deno 1.39 to 2.1 needs the flag --unstable-webgpu, and every version a Vulkan, Metal or Direct3D 12 driver. Or use cpu() from @dl/backend-cpu.'
       : 'webgpu: this page has no GPU adapter. WebGPU needs https or localhost, and a browser that has it switched on (chrome://gpu or about:support say why not). Or use cpu() from @dl/backend-cpu.';
@@ -75,7 +82,11 @@ export async function requestDevice(powerPreference?: 'low-power' | 'high-perfor
   const { info } = adapter;
   const isFallback =
     info.isFallbackAdapter ?? (adapter as unknown as { isFallbackAdapter?: boolean }).isFallbackAdapter ?? false;
-  return { device, info, isFallback: isFallback || /swiftshader|llvmpipe|lavapipe/i.test(`${info.architecture} ${info.description}`) };
+  return {
+    device,
+    info,
+    isFallback: isFallback || /swiftshader|llvmpipe|lavapipe/i.test(`${info.architecture} ${info.description}`),
+  };
 }
 
 const wantedLimits = [

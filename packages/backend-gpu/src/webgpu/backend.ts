@@ -13,6 +13,7 @@ import {
   ValueError,
 } from '@dl/tensor';
 import type { GpuBackend } from '../first-available';
+import { tuningFor } from '../wgsl/contraction/plan';
 import { rendersKernel } from '../wgsl/render';
 import { type GpuDevice, requestDevice } from './adapter';
 import { Arena } from './arena';
@@ -20,8 +21,8 @@ import { type BoundDispatch, GpuExecutable, type Shared } from './executable';
 import { Pipelines } from './pipelines';
 import { type Piece, Pool } from './pool';
 import { type Fault, faultBytes, Reader } from './reader';
-import { Stopwatch } from './timing';
 import { Timeline } from './timeline';
+import { Stopwatch } from './timing';
 
 /** How the backend is set up. */
 export interface WebGpuOptions {
@@ -94,6 +95,7 @@ export class WebGpuBackend implements GpuBackend {
       pipelines: this.#pipelines,
       arena: new Arena(this.#pool),
       fault,
+      tuning: tuningFor(info.vendor, isFallback),
       nameFault: (name) => {
         this.#faultNames.set(++faultIds, name);
         return faultIds;

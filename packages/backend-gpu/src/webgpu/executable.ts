@@ -2,12 +2,13 @@
  * A schedule ready to run: for each dispatch its pipeline, where its buffers come from, and the bind groups of the last runs. A run
  * writes the numbers that changed, makes bind groups for buffers not seen lately, and encodes everything into one submit.
  */
-import { BackendError, byteWidth, type Executable, type Schedule, type Slot } from '@dl/tensor';
-import { renderCopy, renderKernel } from '../wgsl/render';
+import { BackendError, byteWidth, type Executable, type Kernel, type Schedule, type Slot, type Step } from '@dl/tensor';
+import type { Tuning } from '../wgsl/contraction/plan';
+import { type RenderContext, renderCopy, renderKernel } from '../wgsl/render';
 import { type Launch, type RenderedKernel, type Resource, workgroupLimit } from '../wgsl/shader';
 import { usage } from './adapter';
 import { type Arena, type ArenaPlan, planArena, scratchKey, slotKey } from './arena';
-import { blockBytes, fillBlock, type ScalarPlace, writeNumber } from './params';
+import { blockAlignment, blockBytes, fillBlock, type ScalarPlace, writeNumber } from './params';
 import type { Pipeline, Pipelines } from './pipelines';
 import type { Piece } from './pool';
 
@@ -35,6 +36,7 @@ export interface Shared {
   readonly pipelines: Pipelines;
   readonly arena: Arena;
   readonly fault: Piece;
+  readonly tuning: Tuning;
   /** A number by which faults find the name again. */
   nameFault(name: string): number;
   readonly counters: { bindGroups: number };
@@ -76,7 +78,7 @@ export class GpuExecutable implements Executable {
     private readonly destroyLater: (buffer: GPUBuffer) => void,
   ) {
     const rendered = schedule.steps.map((step): RenderedKernel => {
-      if (step.kind === 'kernel') return renderKernel(step.kernel);
+      if (step.kind === 'kernel') return renderKernel(step.kernel, this.#context(step.kernel));
       const words = Math.ceil(bytesOf(schedule.slots[step.from]!) / 4);
       return words === 0 ? { launches: [], scratch: [] } : renderCopy(words);
     });
@@ -85,7 +87,9 @@ export class GpuExecutable implements Executable {
       rendered.map((r) => r.scratch),
     );
     this.stepNames = schedule.steps.map((step) => (step.kind === 'kernel' ? step.kernel.name : 'copy'));
-    const bytes = schedule.steps.reduce((sum, s) => sum + (s.kind === 'kernel' ? blockBytes(s.kernel) : 0), 0);
+    const ownBlocks = rendered.flatMap((r) => r.launches).filter((l) => l.numbers !== null).length;
+    const blocks = schedule.steps.reduce((sum, s) => sum + (s.kind === 'kernel' ? blockBytes(s.kernel) : 0), 0);
+    const bytes = blocks + ownBlocks * blockAlignment;
     this.#words = new Uint32Array(bytes / 4);
     this.#floats = new Float32Array(this.#words.buffer);
     this.dispatches = this.#dispatches(rendered);
@@ -123,14 +127,29 @@ export class GpuExecutable implements Executable {
       const id = faults ? this.shared.nameFault(name) : 0;
       this.#scalars.push(...fillBlock(kernel, this.#words, this.#floats, offset / 4, id));
       offset += blockBytes(kernel);
-      return launches.map((launch) =>
-        this.#dispatch(launch, s, launch.usesParams ? block : null, (resource) =>
+      return launches.map((launch) => {
+        const own = launch.numbers ? { offset, size: 16 } : block;
+        if (launch.numbers) {
+          this.#words.set(launch.numbers, offset / 4);
+          offset += blockAlignment;
+        }
+        return this.#dispatch(launch, s, launch.usesParams ? own : null, (resource) =>
           resource.kind === 'binding'
             ? this.#slot(kernel.bindings[resource.index]!.slot)
             : { kind: 'arena', rank: this.#plan.rankOf.get(scratchKey(s, placeOf(resource)))! },
-        ),
-      );
+        );
+      });
     });
+  }
+
+  /** What rendering needs to know beside the kernel: whether other steps use what its producer writes. */
+  #context({ producer, bindings }: Kernel): RenderContext {
+    const { slots, steps } = this.schedule;
+    const slot = producer ? bindings[producer.out]!.slot : -1;
+    const uses = (step: Step): boolean =>
+      step.kind === 'copy' ? step.from === slot || step.to === slot : step.kernel.bindings.some((b) => b.slot === slot);
+    const keep = slot >= 0 && (slots[slot]!.kind === 'bound' || steps.filter(uses).length > 1);
+    return { tuning: this.shared.tuning, keep };
   }
 
   #dispatch(

@@ -4,7 +4,7 @@
  */
 import { encodeHalf, type Kernel } from '@dl/tensor';
 
-const blockAlignment = 256;
+export const blockAlignment = 256;
 
 /** Bytes of a kernel's block. */
 export const blockBytes = (kernel: Kernel): number =>

@@ -2,8 +2,9 @@
  * Compiled shaders, found again by their text: kernels that differ in parameters, names or storages alone share one. Compilation
  * runs beside the program; who needs a pipeline waits for it.
  */
-import type { BoundResource, Launch } from '../wgsl/shader';
+
 import { BackendError } from '@dl/tensor';
+import type { BoundResource, Launch } from '../wgsl/shader';
 
 export interface Pipeline {
   readonly layout: GPUBindGroupLayout;

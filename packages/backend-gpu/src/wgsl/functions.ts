@@ -33,8 +33,14 @@ const erfTail = [
 
 const table = {
   // Not constants: a compiler that sees an infinity or NaN refuses it.
-  inf: { needs: [], code: 'var<private> inf_bits: u32 = 0x7f800000u;\nfn inf() -> f32 { return bitcast<f32>(inf_bits); }' },
-  nan: { needs: [], code: 'var<private> nan_bits: u32 = 0x7fc00000u;\nfn nan() -> f32 { return bitcast<f32>(nan_bits); }' },
+  inf: {
+    needs: [],
+    code: 'var<private> inf_bits: u32 = 0x7f800000u;\nfn inf() -> f32 { return bitcast<f32>(inf_bits); }',
+  },
+  nan: {
+    needs: [],
+    code: 'var<private> nan_bits: u32 = 0x7fc00000u;\nfn nan() -> f32 { return bitcast<f32>(nan_bits); }',
+  },
   zero: { needs: [], code: 'var<private> zero_bits: u32 = 0u;\nfn zero() -> f32 { return bitcast<f32>(zero_bits); }' },
   is_nan: { needs: [], code: 'fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }' },
   with_sign: {
@@ -53,8 +59,14 @@ const table = {
     needs: ['is_nan'],
     code: 'fn min_f32(a: f32, b: f32) -> f32 { return select(select(select(b, a, a < b), b, is_nan(b)), a, is_nan(a)); }',
   },
-  eq_f32: { needs: ['is_nan'], code: 'fn eq_f32(a: f32, b: f32) -> bool { return a == b && !is_nan(a) && !is_nan(b); }' },
-  lt_f32: { needs: ['is_nan'], code: 'fn lt_f32(a: f32, b: f32) -> bool { return a < b && !is_nan(a) && !is_nan(b); }' },
+  eq_f32: {
+    needs: ['is_nan'],
+    code: 'fn eq_f32(a: f32, b: f32) -> bool { return a == b && !is_nan(a) && !is_nan(b); }',
+  },
+  lt_f32: {
+    needs: ['is_nan'],
+    code: 'fn lt_f32(a: f32, b: f32) -> bool { return a < b && !is_nan(a) && !is_nan(b); }',
+  },
   sign_f32: { needs: ['is_nan'], code: 'fn sign_f32(x: f32) -> f32 { return select(sign(x), x, is_nan(x)); }' },
   /** f · 2^n for n from −150 to 129. */
   scale2: {
@@ -253,8 +265,14 @@ fn quadrant(x: f32) -> Angle {
   return select(rest, rest + y, rest != 0.0f && (rest < 0.0f) != (y < 0.0f));
 }`,
   },
-  div_i32: { needs: [], code: 'fn div_i32(a: i32, b: i32) -> i32 { return select(a / select(b, 1, b == 0), 0, b == 0); }' },
-  div_u32: { needs: [], code: 'fn div_u32(a: u32, b: u32) -> u32 { return select(a / select(b, 1u, b == 0u), 0u, b == 0u); }' },
+  div_i32: {
+    needs: [],
+    code: 'fn div_i32(a: i32, b: i32) -> i32 { return select(a / select(b, 1, b == 0), 0, b == 0); }',
+  },
+  div_u32: {
+    needs: [],
+    code: 'fn div_u32(a: u32, b: u32) -> u32 { return select(a / select(b, 1u, b == 0u), 0u, b == 0u); }',
+  },
   mod_i32: {
     needs: [],
     code: `fn mod_i32(a: i32, b: i32) -> i32 {
@@ -263,7 +281,10 @@ fn quadrant(x: f32) -> Angle {
   return select(r, r + b, r != 0 && (r < 0) != (b < 0));
 }`,
   },
-  mod_u32: { needs: [], code: 'fn mod_u32(a: u32, b: u32) -> u32 { return select(a % select(b, 1u, b == 0u), 0u, b == 0u); }' },
+  mod_u32: {
+    needs: [],
+    code: 'fn mod_u32(a: u32, b: u32) -> u32 { return select(a % select(b, 1u, b == 0u), 0u, b == 0u); }',
+  },
   pow_u32: {
     needs: [],
     code: `fn pow_u32(x: u32, y: u32) -> u32 {

@@ -2,7 +2,15 @@
  * Instructions without reductions as WGSL expressions: a table of operations, each for the kinds of values that it takes, and the
  * instructions that read memory or depend on the place.
  */
-import { type BinaryOp, type DType, type Instruction, type Kernel, type ReduceOp, reduceOps, type UnaryOp } from '@dl/tensor';
+import {
+  type BinaryOp,
+  type DType,
+  type Instruction,
+  type Kernel,
+  type ReduceOp,
+  reduceOps,
+  type UnaryOp,
+} from '@dl/tensor';
 import type { FunctionName } from './functions';
 import { literal, type Shader, valueType } from './shader';
 
@@ -92,8 +100,13 @@ const binary: Record<BinaryOp, Binary> = {
 };
 
 /** x + y and the like for reductions. */
-export const combine = (op: 'add' | 'mul' | 'max' | 'min', x: string, y: string, dtype: DType, shader: Shader): string =>
-  binary[op](x, y, kindOf(dtype), shader);
+export const combine = (
+  op: 'add' | 'mul' | 'max' | 'min',
+  x: string,
+  y: string,
+  dtype: DType,
+  shader: Shader,
+): string => binary[op](x, y, kindOf(dtype), shader);
 
 /** A value of one dtype as another. */
 export function convert(x: string, from: DType, to: DType, shader: Shader): string {
@@ -168,7 +181,9 @@ function emitNamed(scope: Scope, ref: number, instruction: Instruction): string 
         const name = shader.fresh('x');
         shader.line(`var ${name}: ${type} = ${literal(instruction.dtype, 0, shader)};`);
         shader.line(`if (${index} >= 0 && ${index} < ${limit}) {`);
-        shader.line(`${name} = ${shader.load(access.binding, `${shader.expr(access.index, vars)} + ${index} * ${stride}`)};`);
+        shader.line(
+          `${name} = ${shader.load(access.binding, `${shader.expr(access.index, vars)} + ${index} * ${stride}`)};`,
+        );
         shader.line(`} else { ${shader.report(index, limit)} }`);
         return name;
       });
@@ -202,7 +217,12 @@ function emitNamed(scope: Scope, ref: number, instruction: Instruction): string 
     case 'cast':
       return shader.let(
         'x',
-        convert(valueOf(scope, instruction.args[0]), kernel.body[instruction.args[0]]!.dtype, instruction.dtype, shader),
+        convert(
+          valueOf(scope, instruction.args[0]),
+          kernel.body[instruction.args[0]]!.dtype,
+          instruction.dtype,
+          shader,
+        ),
       );
     case 'bitcast':
       return shader.let('x', `bitcast<${type}>(${valueOf(scope, instruction.args[0])})`);

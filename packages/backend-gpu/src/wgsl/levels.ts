@@ -2,7 +2,7 @@
  * Which instructions of a kernel have a value for each element of a row, and in which pass over the row each is known: an
  * instruction of pass p uses results of reductions of passes before p.
  */
-import { type Expr, type Instruction, type Kernel } from '@dl/tensor';
+import type { Expr, Instruction, Kernel } from '@dl/tensor';
 import { isReduction } from './instructions';
 
 export interface Levels {

@@ -185,10 +185,11 @@ class RowKernel {
     const { body } = this.kernel;
     const needed = new Set<number>();
     const visit = (ref: number): void => {
-      for (const arg of argsOf(body[ref]!)) if (this.#levels.element[arg] && !needed.has(arg)) {
-        needed.add(arg);
-        visit(arg);
-      }
+      for (const arg of argsOf(body[ref]!))
+        if (this.#levels.element[arg] && !needed.has(arg)) {
+          needed.add(arg);
+          visit(arg);
+        }
     };
     for (const ref of refs) {
       visit(ref);
@@ -214,7 +215,13 @@ class RowKernel {
   #identity(op: ReduceOp, dtype: DType): string {
     const of = (value: number): string => literal(dtype, value, this.#shader);
     const lowest: Partial<Record<DType, number>> = { f32: -Infinity, i32: -(2 ** 31) };
-    const highest: Partial<Record<DType, number>> = { f32: Infinity, i32: 2 ** 31 - 1, u32: 2 ** 32 - 1, u8: 255, bool: 1 };
+    const highest: Partial<Record<DType, number>> = {
+      f32: Infinity,
+      i32: 2 ** 31 - 1,
+      u32: 2 ** 32 - 1,
+      u8: 255,
+      bool: 1,
+    };
     if (op === 'prod') return of(1);
     if (op === 'max_reduce') return of(lowest[dtype] ?? 0);
     return of(op === 'min_reduce' ? highest[dtype]! : 0);

@@ -3,7 +3,7 @@
  * no type of one or two bytes, so those dtypes are words that hold several elements; a store of one changes its bytes of the
  * word by two atomic operations, for other threads change the others.
  */
-import { type Bound, type DType, encodeHalf, type Expr, type Kernel } from '@dl/tensor';
+import { type Bound, type DType, type Expr, encodeHalf, type Kernel } from '@dl/tensor';
 import { type FunctionName, functionsSource } from './functions';
 
 /** What a launch binds: a binding of its kernel, memory that lasts as long as the kernel, or the word of faults. */
@@ -23,6 +23,8 @@ export interface Launch {
   readonly resources: readonly BoundResource[];
   /** Whether it reads the kernel's parameters, and the number of its kernel for faults. */
   readonly usesParams: boolean;
+  /** The only parameters, instead of the kernel's, if there are any: a word each, at most four. */
+  readonly numbers: readonly number[] | null;
   /** In all; the runtime lays them out in two dimensions if there are too many for one. */
   readonly workgroups: number;
 }
@@ -131,6 +133,7 @@ export class Shader {
   readonly #functions = new Set<FunctionName>();
   readonly #params = new Set<number>();
   readonly #globals: string[] = [];
+  readonly #late: string[] = [];
   #names = 0;
   #usesFault = false;
   readonly lines: string[] = [];
@@ -145,6 +148,15 @@ export class Shader {
 
   global(text: string): void {
     this.#globals.push(text);
+  }
+
+  /** A function of the kernel's own, whose statements `body` emits. */
+  function(head: string, body: () => void): void {
+    const outer = this.lines.splice(0);
+    body();
+    const inner = this.lines.splice(0);
+    this.lines.push(...outer);
+    this.#late.push([`fn ${head} {`, ...inner, '}'].join('\n'));
   }
 
   line(...text: string[]): void {
@@ -215,7 +227,7 @@ export class Shader {
   /** A parameter as an i32. */
   param(index: number): string {
     this.#params.add(index);
-    return `p${index}`;
+    return `p${index}()`;
   }
 
   /** The four words that the runtime writes for a parameter. */
@@ -278,10 +290,10 @@ export class Shader {
   }
 
   /** The shader's text around its main lines. */
-  finish(size: number, workgroups: number): Launch {
-    const params = this.#paramLines();
+  finish(size: number, workgroups: number, numbers: readonly number[] | null = null): Launch {
+    const params = this.#paramFunctions();
     const used = [...this.#used.entries()];
-    const usesParams = params.length > 0 || this.#params.size > 0 || this.#usesFault;
+    const usesParams = params.length > 0 || this.#params.size > 0 || this.#usesFault || numbers !== null;
     const declarations = used.map(([name, { dtype, written, resource }], i) => {
       const element = resource.kind === 'fault' || perWord(dtype) > 1 ? 'u32' : valueType[dtype];
       const atomic = resource.kind === 'fault' || (written && perWord(dtype) > 1);
@@ -289,7 +301,7 @@ export class Shader {
       return `@group(0) @binding(${i + 1}) var<storage, ${access}> ${name}: array<${atomic ? `atomic<${element}>` : element}>;`;
     });
     const block = usesParams
-      ? [`@group(0) @binding(0) var<uniform> params: array<vec4<u32>, ${this.kernel.params.length + 1}>;`]
+      ? [`@group(0) @binding(0) var<uniform> params: array<vec4<u32>, ${numbers ? 1 : this.kernel.params.length + 1}>;`]
       : [];
     const source = [
       ...block,
@@ -298,11 +310,12 @@ export class Shader {
       functionsSource(this.#functions),
       ...this.#narrowFunctions(),
       ...(this.#usesFault ? [reportFunction] : []),
+      ...params,
+      ...this.#late,
       `@compute @workgroup_size(${size})`,
       'fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) wgs: vec3<u32>, @builtin(local_invocation_index) thread: u32) {',
       'let group = i32(wg.x + wg.y * wgs.x);',
       'let lane = i32(thread);',
-      ...params,
       ...this.lines,
       '}',
       '',
@@ -310,20 +323,20 @@ export class Shader {
     const resources = used.map(
       ([, { resource, written }]): BoundResource => ({ resource, access: written ? 'read_write' : 'read' }),
     );
-    return { source, resources, usesParams, workgroups };
+    return { source, resources, usesParams, numbers, workgroups };
   }
 
-  #paramLines(): string[] {
+  #paramFunctions(): string[] {
     return [...this.#params]
       .filter((i) => i >= 0)
       .sort((a, b) => a - b)
       .map((i) => {
         const param = this.kernel.params[i]!;
-        if (param.kind !== 'element') return `let p${i} = bitcast<i32>(params[${i + 1}].y);`;
+        if (param.kind !== 'element') return `fn p${i}() -> i32 { return bitcast<i32>(params[${i + 1}].y); }`;
         const { dtype } = this.kernel.bindings[param.binding]!;
         const element = this.load(param.binding, String(param.offset));
         const value = dtype === 'f32' ? `${this.use('i32_of_f32')}(${element})` : `i32(${element})`;
-        return `let p${i} = clamp(${value}, ${intLiteral(param.min)}, ${intLiteral(param.max)});`;
+        return `fn p${i}() -> i32 { return clamp(${value}, ${intLiteral(param.min)}, ${intLiteral(param.max)}); }`;
       });
   }
 
