@@ -30,7 +30,6 @@ const call =
   (name: FunctionName): Unary =>
   (x, _, shader) =>
     `${shader.use(name)}(${x})`;
-const same: Unary = (x) => x;
 const onFloats =
   (apply: (x: string) => string): Unary =>
   (x, kind) =>
@@ -141,7 +140,7 @@ export interface Scope {
 const reductions: ReadonlySet<string> = new Set(reduceOps);
 export const isReduction = (op: string): op is ReduceOp => reductions.has(op);
 
-const valueOf = (scope: Scope, ref: number): string => scope.values.get(ref)!;
+const named = (scope: Scope, ref: number): string => scope.values.get(ref)!;
 
 /** Emits what computes an instruction, which is neither a reduction nor a store, and names its value. */
 export function emitValue(scope: Scope, ref: number): void {
@@ -175,7 +174,7 @@ function emitNamed(scope: Scope, ref: number, instruction: Instruction): string 
     }
     case 'gather': {
       const { access, fill, limit, stride } = instruction;
-      const at = valueOf(scope, instruction.args[0]);
+      const at = named(scope, instruction.args[0]);
       return guarded(shader.bounds(access.bounds, vars), fill, () => {
         const index = shader.let('g', convert(at, kernel.body[instruction.args[0]]!.dtype, 'i32', shader));
         const name = shader.fresh('x');
@@ -189,13 +188,13 @@ function emitNamed(scope: Scope, ref: number, instruction: Instruction): string 
       });
     }
     case 'check': {
-      const at = valueOf(scope, instruction.args[0]);
+      const at = named(scope, instruction.args[0]);
       shader.line(`if (${at} < 0 || ${at} >= ${instruction.limit}) { ${shader.report(at, instruction.limit)} }`);
       return at;
     }
     case 'guard': {
       const condition = shader.bounds(instruction.bounds, vars);
-      const value = valueOf(scope, instruction.args[0]);
+      const value = named(scope, instruction.args[0]);
       if (condition === null) return value;
       return shader.let('x', `select(${literal(instruction.dtype, instruction.fill, shader)}, ${value}, ${condition})`);
     }
@@ -212,20 +211,15 @@ function emitNamed(scope: Scope, ref: number, instruction: Instruction): string 
     }
     case 'where': {
       const [c, a, b] = instruction.args;
-      return shader.let('x', `select(${valueOf(scope, b)}, ${valueOf(scope, a)}, ${valueOf(scope, c)})`);
+      return shader.let('x', `select(${named(scope, b)}, ${named(scope, a)}, ${named(scope, c)})`);
     }
     case 'cast':
       return shader.let(
         'x',
-        convert(
-          valueOf(scope, instruction.args[0]),
-          kernel.body[instruction.args[0]]!.dtype,
-          instruction.dtype,
-          shader,
-        ),
+        convert(named(scope, instruction.args[0]), kernel.body[instruction.args[0]]!.dtype, instruction.dtype, shader),
       );
     case 'bitcast':
-      return shader.let('x', `bitcast<${type}>(${valueOf(scope, instruction.args[0])})`);
+      return shader.let('x', `bitcast<${type}>(${named(scope, instruction.args[0])})`);
     default:
       return shader.let('x', arithmetic(scope, instruction, ref));
   }
@@ -256,7 +250,7 @@ function arithmetic(scope: Scope, instruction: Instruction, ref: number): string
   const { op } = instruction;
   const args = 'args' in instruction ? instruction.args : [];
   const kind = kindOf(kernel.body[args[0]!]!.dtype);
-  const [x, y] = args.map((arg) => valueOf(scope, arg));
+  const [x, y] = args.map((arg) => named(scope, arg));
   if (op in unary) return unary[op as UnaryOp](x!, kind, shader);
   if (op === 'mul' && kind === 'f32') {
     // A literal 0 would be taken for the product, whatever the other is.

@@ -11,7 +11,7 @@ import { type Gradient, runGolden } from '../golden/run';
 import { goldenTables } from '../golden/tables';
 import type { Scheduler } from '../random/run';
 import { searchPrograms, showsNoNaN } from '../random/search';
-import { checkRow } from './check';
+import { checkRow, thinned } from './check';
 import { promises } from './contract';
 import { families } from './families';
 
@@ -22,6 +22,8 @@ export interface ConformanceOptions {
   readonly seed?: number;
   /** Names of rows and promises that this backend is known to break, with the reason. */
   readonly known?: Readonly<Record<string, string>>;
+  /** Runs one in so many calls of each row and one in so many reference vectors, for slow devices. Default 1: all. */
+  readonly every?: number;
 }
 
 const gradient: Gradient = (loss, wrt) => grad(loss, wrt, { unused: 'zero' });
@@ -43,7 +45,7 @@ function expectNone(failures: readonly string[]): void {
  */
 export function conformance(
   makeBackend: () => Promise<Backend>,
-  { programs = 150, seed = 1, known = {} }: ConformanceOptions = {},
+  { programs = 150, seed = 1, known = {}, every = 1 }: ConformanceOptions = {},
 ): void {
   let backend: Backend;
   beforeAll(async () => {
@@ -64,13 +66,13 @@ export function conformance(
   };
 
   describe.each(Object.entries(families))('%s', (_, rows) => {
-    for (const row of rows) declare(row.name, async () => expectNone(await checkRow(row, backend)));
+    for (const row of rows) declare(row.name, async () => expectNone(await checkRow(row, backend, every)));
   });
 
   describe('reference vectors', () => {
     for (const { category, ops } of [...goldenTables, ...layerTables]) {
       declare(category, async () => {
-        const { failed } = await runGolden(readGolden(category), ops, { gradient });
+        const { failed } = await runGolden(thinned(readGolden(category), every), ops, { gradient });
         expectNone(failed.map(({ name, mode, message }) => `${name} ${mode}: ${message}`));
       });
     }

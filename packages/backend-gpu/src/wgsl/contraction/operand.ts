@@ -79,6 +79,11 @@ export class Operand {
       .map((b) => ({ ...b, parts: split(b.term, firstK) }));
   }
 
+  /** Whether an element costs little more than its load. */
+  get isPlain(): boolean {
+    return this.access.bounds.length === 0 && this.#index.mixed.length === 0;
+  }
+
   #sum(terms: readonly Expr[], vars: readonly string[]): string {
     return terms.length === 0 ? '0' : terms.map((t) => this.shader.expr(t, vars)).join(' + ');
   }

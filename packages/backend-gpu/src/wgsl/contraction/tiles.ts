@@ -7,8 +7,8 @@ import { literal, type Shader, valueType } from '../shader';
 import { Operand } from './operand';
 import type { Sizes, Tile } from './plan';
 
-/** Copies of the loop's body, for shader compilers rarely unroll. */
-const unroll = 4;
+/** Copies of the loop's body, for shader compilers rarely unroll; one where an element takes much arithmetic. */
+const copies = 4;
 
 export class TileLoop {
   readonly #type: string;
@@ -75,9 +75,9 @@ export class TileLoop {
       a.forEach((x, i) => b.forEach((y, j) => shader.line(this.#product(sums[i]![j]!, x, y))));
     };
     shader.line(`var ${k} = ${begin};`);
-    if (sizes.k >= 2 * unroll) {
-      shader.line(`for (; ${k} + ${unroll} <= ${end}; ${k} += ${unroll}) {`);
-      for (let u = 0; u < unroll; u++) one(u === 0 ? k : shader.let('ku', `${k} + ${u}`));
+    if (sizes.k >= 2 * copies && this.#lhs.isPlain && this.#rhs.isPlain) {
+      shader.line(`for (; ${k} + ${copies} <= ${end}; ${k} += ${copies}) {`);
+      for (let u = 0; u < copies; u++) one(u === 0 ? k : shader.let('ku', `${k} + ${u}`));
       shader.line('}');
     }
     shader.line(`for (; ${k} < ${end}; ${k}++) {`);
