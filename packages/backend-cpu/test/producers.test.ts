@@ -1,6 +1,8 @@
 import type { Access, Bound, Contraction, DType, Expr, Producer } from '@dl/tensor';
 import fc from 'fast-check';
-import { beforeAll, describe, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { productOf } from '../src/kernels/contraction/method';
+import { PORTABLE_MICRO_KERNEL } from '../src/kernels/gemm/micro-kernel';
 import {
   access,
   type Backends,
@@ -169,6 +171,29 @@ describe.each(['f32', 'f64', 'i32'] as const)('convolutions of %s', (dtype) => {
   ])('%j', async (c) => {
     await compareKernel(backends, convolution(dtype, c), { rtol: 1e-5 });
   });
+});
+
+// Large enough for Winograd's algorithm, which computes these products of halves exactly too.
+test.each<Conv>([
+  { N: 2, C: 16, H: 12, W: 12, O: 16, K: 3, pad: 1 },
+  { N: 1, C: 18, H: 17, W: 19, O: 21, K: 3, pad: 1, flipped: true },
+  { N: 2, C: 17, H: 13, W: 15, O: 17, K: 3 },
+  { N: 1, C: 16, H: 15, W: 14, O: 128, K: 3, pad: 2 },
+  { N: 1, C: 270, H: 17, W: 16, O: 16, K: 3, pad: 1 },
+  { N: 3, C: 33, H: 7, W: 14, O: 19, K: 3, pad: 1, flipped: true },
+])('convolutions by tiles: %j', async (c) => {
+  const made = convolution('f32', c);
+  const spec = made.producer as Contraction;
+  expect(productOf(spec, { range: made.range ?? 1 }, PORTABLE_MICRO_KERNEL)?.method.kind).toBe('winograd');
+  await compareKernel(backends, made, { rtol: 0, atol: 0 });
+});
+
+test('convolutions by tiles have the errors of a plain sum: 1e-6 of the sum of what is added', async () => {
+  const made = convolution('f32', { N: 1, C: 32, H: 17, W: 18, O: 16, K: 3, pad: 1 });
+  let seed = 1;
+  const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647 - 0.5;
+  const contents = made.contents.map((content) => ({ ...content, data: Float32Array.from(content.data, random) }));
+  await compareKernel(backends, { ...made, contents }, { rtol: 0, atol: 1e-6 * ((32 * 9) / 16) });
 });
 
 test('the gradient of a kernel: pixels are summed over, images too', async () => {

@@ -1,6 +1,7 @@
 /*
- * Which way a contraction is computed: as a strided matrix product (gemm/), by tiles with vectors along n or along k that
- * read the operands where they lie, after copies of operands that are not even, or by plain loops. The choice follows
+ * Which way a contraction is computed: as a strided matrix product (gemm/), as a convolution by Winograd's algorithm, by
+ * tiles with vectors along n or along k that read the operands where they lie, after copies of operands that are not even,
+ * or by plain loops. The choice follows
  * from the kernel alone, so that no split of its range changes a sum.
  */
 import { byteWidth, type Contraction, type Kernel } from '@dl/tensor';
@@ -15,6 +16,7 @@ import { type GemmType, LANES } from '../gemm/lanes';
 import type { Limit } from '../linear';
 import { axesOf, type Form, formOf, isEven, merged, sizeOfRole, strideOf, without } from './form';
 import { needsStage, type Stage, stageOf } from './stage';
+import { type Winograd, winogradOf } from './winograd';
 
 /** How many rows and columns of the result a call of a tile computes. */
 export interface TileShape {
@@ -24,6 +26,7 @@ export interface TileShape {
 
 export type Method =
   | { readonly kind: 'gemm'; readonly spec: GemmSpec }
+  | { readonly kind: 'winograd'; readonly winograd: Winograd }
   | { readonly kind: 'spread' | 'dot'; readonly tile: TileShape };
 
 /** A way to compute a contraction. */
@@ -32,8 +35,8 @@ export interface Product {
   readonly stages: readonly Stage[];
   readonly method: Method;
   readonly scratchBytes: number;
-  /** Where the scratch memory of the matrix product begins. */
-  readonly gemmOffset: number;
+  /** Where the scratch memory of the method begins. */
+  readonly ownOffset: number;
 }
 
 /** Most bytes of panels that are filled once for all calls; beyond, each call fills some columns' at a time. */
@@ -169,15 +172,20 @@ export function productOf(contraction: Contraction, kernel: Pick<Kernel, 'range'
   if ([...batch, ...m, ...n, ...k].some((size) => size === 0)) return null;
   const form = formOf(contraction, kernel);
   if (form === null || axesOf(form, 'batch').length > 4) return null;
+  const tiles = winogradOf(form, micro);
+  if (tiles) {
+    const { winograd, stage, scratchBytes } = tiles;
+    return { form, stages: [stage], method: { kind: 'winograd', winograd }, ownOffset: stage.bytes, scratchBytes };
+  }
   for (const dense of [false, true]) {
     const result = staged(form, dense);
     if (result === null) return null;
     if (!isEven(result.form.lhs) || !isEven(result.form.rhs)) continue;
     const method = gemmOf(result.form, micro) ?? tilesOf(result.form, micro);
     if (method === null) continue;
-    const gemmOffset = Math.ceil(result.bytes / 64) * 64;
+    const ownOffset = Math.ceil(result.bytes / 64) * 64;
     const own = method.kind === 'gemm' && gemmPlanOf(method.spec) === 'packed' ? gemmScratch(method.spec) : 0;
-    return { ...result, method, gemmOffset, scratchBytes: gemmOffset + own };
+    return { ...result, method, ownOffset, scratchBytes: ownOffset + own };
   }
   return null;
 }

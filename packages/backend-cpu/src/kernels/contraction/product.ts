@@ -17,6 +17,7 @@ import { bytesOf, gemmTypeOf, lastAxis, type Method, type Product } from './meth
 import { emitSpreadTile } from './spread-tile';
 import { externalVariable } from './stage';
 import type { WalkAxis } from './walk';
+import { emitFilterTransform, filterBytes, type Winograd, winogradCall } from './winograd';
 
 /** Rows of a call of a matrix product whose panels are packed before, and of one that packs them for itself. */
 const panelRows = 96;
@@ -34,10 +35,17 @@ export function productGrain({ form, method, stages }: Product, range: number): 
   if (form.rangeScale === 0) return 1;
   const { role } = form.axes[0]!;
   if (role === 'batch') return 1;
+  if (method.kind === 'winograd' && role === 'm') return winogradGrain(method.winograd, range, form.rangeScale);
   if (role === 'n' || stages.some((s) => s.depth === 0)) return range; // not split
   if (lastAxis(form, 'm') !== 0) return 1;
+  if (method.kind === 'winograd') return range;
   const rows = method.kind === 'gemm' ? gemmRows(method.spec) : method.tile.rows;
   return Math.min(range, rows / greatestDivisor(rows, form.rangeScale));
+}
+
+/** A call transforms the image for itself: half of the filters are enough to pay for that where they are many. */
+function winogradGrain({ filters }: Winograd, range: number, rangeScale: number): number {
+  return filters < 128 || rangeScale > 1 ? range : Math.ceil(filters / 24) * 12;
 }
 
 function greatestDivisor(a: number, b: number): number {
@@ -48,6 +56,7 @@ function greatestDivisor(a: number, b: number): number {
 
 /** Packing of a right operand that all calls read. */
 export function preparationOf({ form, method }: Product): Preparation | null {
+  if (method.kind === 'winograd') return filterPreparation(form, method.winograd);
   if (method.kind !== 'gemm' || !method.spec.panels) return null;
   const { spec } = method;
   const { dtype, n, k, b } = spec;
@@ -65,6 +74,23 @@ export function preparationOf({ form, method }: Product): Preparation | null {
       frame.pushShared();
       frame.f.get(frame.begin).get(frame.end).call(fill);
     },
+  };
+}
+
+/** The transformation of a convolution's filters. */
+function filterPreparation(form: Form, winograd: Winograd): Preparation {
+  const own = [...axesOf(form, 'm'), ...axesOf(form, 'k')];
+  const fixed = without(form.lhs.index, own);
+  const { filters, channels, filter, strides } = winograd;
+  return {
+    binding: form.lhs.binding,
+    key:
+      fixed.terms.length > 0 ? null : JSON.stringify(['filters', filters, channels, filter, strides, fixed.constant]),
+    sharedBytes: filterBytes(winograd),
+    range: filters,
+    grain: 1,
+    work: filters * channels * 12,
+    emit: (frame) => emitFilterTransform(frame, winograd, () => pushFactor(frame, form, form.lhs, own)),
   };
 }
 
@@ -138,6 +164,7 @@ function innerOf(frame: Frame, module: ModuleBuilder, product: Product): () => v
   const { form, method } = product;
   const [m, n] = [axesOf(form, 'm'), axesOf(form, 'n')];
   const outer = [...m.slice(0, -1), ...n.slice(0, -1)];
+  if (method.kind === 'winograd') return winogradCalls(frame, module, product, method.winograd);
   const last = method.kind === 'gemm' ? gemmCall(frame, module, product) : tileCalls(frame, module, form, method);
   return () => {
     const level = (at: number): void => {
@@ -148,7 +175,7 @@ function innerOf(frame: Frame, module: ModuleBuilder, product: Product): () => v
   };
 }
 
-function gemmCall(frame: Frame, module: ModuleBuilder, { form, method, gemmOffset }: Product): () => void {
+function gemmCall(frame: Frame, module: ModuleBuilder, { form, method, ownOffset }: Product): () => void {
   if (method.kind !== 'gemm') throw new Error('internal: not a matrix product');
   const { f } = frame;
   const gemm = emitGemm(module, method.spec);
@@ -161,7 +188,25 @@ function gemmCall(frame: Frame, module: ModuleBuilder, { form, method, gemmOffse
     pushOut(frame, form, zero);
     const { from, to, release } = rangeOfAxis(frame, form, m);
     f.push(from).push(to);
-    f.get(frame.scratch).i32(gemmOffset).op('i32.add').call(gemm);
+    f.get(frame.scratch).i32(ownOffset).op('i32.add').call(gemm);
+    release();
+  };
+}
+
+function winogradCalls(frame: Frame, module: ModuleBuilder, product: Product, winograd: Winograd): () => void {
+  const { form, stages, ownOffset } = product;
+  const { f } = frame;
+  const inner = [...axesOf(form, 'm'), ...axesOf(form, 'n'), ...axesOf(form, 'k')];
+  const convolve = winogradCall(frame, module, winograd);
+  return () => {
+    const { from, to, release } = rangeOfAxis(frame, form, lastAxis(form, 'm'));
+    convolve({
+      pushImage: () => pushFactor(frame, form, stages[0]!.factor, inner),
+      pushOutput: () => pushOut(frame, form, inner),
+      pushScratch: () => f.get(frame.scratch).i32(ownOffset).op('i32.add'),
+      from,
+      to,
+    });
     release();
   };
 }

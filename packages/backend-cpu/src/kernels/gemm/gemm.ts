@@ -17,7 +17,7 @@ export type {
   OperandA,
   OperandB,
 } from './spec';
-export { panelBytes, panelWidth, planOf, scratchBytes } from './spec';
+export { BLOCK_K, panelBytes, panelWidth, planOf, scratchBytes } from './spec';
 
 const EMITTERS = { direct: emitDirect, dot: emitDot, packed: emitPacked } as const satisfies Record<GemmPlan, unknown>;
 
