@@ -1,2 +1,3 @@
 export { firstAvailable, type GpuBackend } from './first-available';
+export { type GpuJsBackend, type GpuJsMode, type GpuJsOptions, gpujs } from './gpujs';
 export { type WebGpuOptions, webgpu } from './webgpu/backend';
