@@ -3,11 +3,12 @@
 import { cpu } from '@dl/backend-cpu';
 import { getBackend, setBackend } from '@dl/tensor';
 import { work } from './work.mjs';
-import { workloads } from './workloads.mjs';
 
 const args = process.argv.slice(2);
 const threads = Number(args.find((a) => a.startsWith('--threads='))?.slice('--threads='.length) ?? 1);
 const names = args.filter((a) => !a.startsWith('--'));
+const workloads =
+  names.join() === 'coldstart' ? await import('./coldstart.mjs') : (await import('./workloads.mjs')).workloads;
 setBackend(await cpu({ threads }));
 
 /** Rates follow from what a workload cannot do without. */

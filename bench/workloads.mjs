@@ -2,7 +2,8 @@
 import { CachedDecoding, DecodingCache, generate, WindowDecoding } from '@dl/attention';
 import { noGrad, valueAndGrad } from '@dl/autograd';
 import { batchNorm, crossEntropy, embed, maxPool } from '@dl/layers';
-import { compile, getBackend, ones, tensor } from '@dl/tensor';
+import { compile, getBackend, tensor } from '@dl/tensor';
+import { coldstart } from './coldstart.mjs';
 import { check, uniform } from './inputs.mjs';
 import {
   gpt,
@@ -118,13 +119,7 @@ export const workloads = {
   gpt_generate_cached: generateFromCache,
   dispatch: dispatch(() => (x, y) => x.add(y).realize()),
   dispatch_jit: dispatch(() => compile((x, y) => x.add(y), { name: 'add' })),
-  coldstart: async () => {
-    const v = await ones([256, 256])
-      .matmul(ones([256, 256]))
-      .sum()
-      .item();
-    return { ms_per_iter: performance.now(), iters: 1, check: [v] };
-  },
+  coldstart,
   lenet_rss: () => residentMemory(lenetStep(), 500),
   lstm_rss: () => residentMemory(lstmStep(), 100),
   gpt_rss: () => residentMemory(gptStep(), 100),
