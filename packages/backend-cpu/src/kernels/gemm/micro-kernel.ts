@@ -1,9 +1,10 @@
 /*
  * Chooses the register tile for this engine.
  *
- * Which tile is fastest depends on how the engine allocates registers and orders loads, which no version number tells
- * reliably: V8 before 13 moves all loads of a block before the arithmetic and spills a 6×8 tile that later versions
- * keep. So the two candidates run a small product for a few milliseconds.
+ * Which tile is fastest depends on how the engine allocates registers and orders loads: V8 before 13 moves all loads of a
+ * block before the arithmetic and spills a 6×8 tile that later versions keep. Where the engine says which V8 it is, that
+ * decides, for measuring would be most of what creating a backend costs. Elsewhere the two candidates run a small product
+ * for a few milliseconds.
  */
 
 import { ModuleBuilder } from '../../wasm/assembler';
@@ -22,11 +23,26 @@ declare const performance: { now(): number };
 
 let chosen: MicroKernel | undefined;
 
-/** The fastest tile, measured on the first call and kept. Takes about 12 ms where there is a choice. */
+const SAFE: MicroKernel = { rows: 4, unroll: 1, fused: true };
+const WIDE: MicroKernel = { rows: 6, unroll: 4, fused: true };
+/** The first version of V8 that keeps the wide tile in registers. */
+const WIDE_FROM_V8 = 13;
+
+/** The fastest tile; where it has to be measured, on the first call, which takes about 12 ms then. */
 export function chooseMicroKernel(features: Pick<WasmFeatures, 'relaxedSimd'>): MicroKernel {
   if (!features.relaxedSimd) return PORTABLE_MICRO_KERNEL; // 6×8 spills with separate multiply and add
-  chosen ??= measure({ rows: 4, unroll: 1, fused: true }, { rows: 6, unroll: 4, fused: true });
+  const v8 = versionOfV8((globalThis as { process?: { versions?: Versions } }).process?.versions);
+  if (v8 !== null) return v8 >= WIDE_FROM_V8 ? WIDE : SAFE;
+  chosen ??= measure(SAFE, WIDE);
   return chosen;
+}
+
+type Versions = Readonly<Record<string, string | undefined>>;
+
+/** The major version of V8; null in browsers and in Bun, which names a version of V8 without having it. */
+export function versionOfV8(versions: Versions | undefined): number | null {
+  const major = Number.parseInt(versions?.v8 ?? '', 10);
+  return Number.isNaN(major) || versions?.bun !== undefined ? null : major;
 }
 
 /** Runs both in turn until the time is up; by then both are compiled with optimisation. */
