@@ -22,6 +22,20 @@ export interface CompiledKernel extends RenderedKernel<KernelFunction> {
   readonly module: CompiledModule;
 }
 
+/** The keys of kernels. Those that the scheduler made one share the objects of their code, which are written once. */
+function keysOf(kernels: readonly Kernel[]): string[] {
+  const known = new Map<Kernel['body'], { readonly kernel: Kernel; readonly key: string }>();
+  return kernels.map((kernel) => {
+    const { body, producer, rows, reduced } = kernel;
+    const same = known.get(body);
+    if (same?.kernel.producer === producer && same.kernel.rows === rows && same.kernel.reduced === reduced)
+      return same.key;
+    const key = kernelKey(kernel);
+    known.set(body, { kernel, key });
+    return key;
+  });
+}
+
 /** The structure of a kernel: whatever its code depends on. */
 export function kernelKey(kernel: Kernel): string {
   const { bindings, params, producer, rows, reduced, body, range } = kernel;
@@ -60,7 +74,7 @@ export class KernelCache {
 
   /** The compiled forms of kernels, in order. */
   compile(kernels: readonly Kernel[]): CompiledKernel[] {
-    const keys = kernels.map(kernelKey);
+    const keys = keysOf(kernels);
     const missing = new Map<string, Kernel>();
     keys.forEach((key, i) => {
       const known = this.#kernels.get(key);
