@@ -2,11 +2,12 @@
  * Reductions: accumulators for every group of lanes, and how they come together at the end. The order of a sum is fixed
  * by the shape: lane j of group g sums every (4 · groups)-th element, then groups join pairwise, then lanes. A long sum in
  * f32 is made in strips, which a compensated sum takes in (Kahan 1965): many equal elements would otherwise all round the
- * same way.
+ * same way. The largest or least of floats is found by `pmax` and `pmin`, an instruction where `max` and `min` are eight,
+ * which pass NaN by; that there was one is kept beside.
  */
 import type { BinaryOp, DType, ReduceOp } from '@dl/tensor';
 import type { Local } from '../wasm/assembler';
-import { bits32 } from '../wasm/vector';
+import { bits32, type Vec } from '../wasm/vector';
 import { emitBinary, emitUnary, emitWhere } from './elementwise';
 import { emitTrackLanes } from './place-values';
 import type { PlannedOp } from './plan';
@@ -49,6 +50,8 @@ export interface Accumulator {
   readonly place: Value | null;
   /** Of a sum in strips: of those that are complete, with what rounding lost. */
   readonly total: { readonly sum: Value; readonly lost: Value } | null;
+  /** Of a largest or least float: masks of lanes that met NaN, one register for all groups if lanes will be joined. */
+  readonly nan: Vec | null;
 }
 
 function fresh(site: Site, dtype: DType, groups: number, fill: number): Value {
@@ -60,21 +63,52 @@ function fresh(site: Site, dtype: DType, groups: number, fill: number): Value {
   return { dtype, uniform, regs };
 }
 
-/**
- * @param operand - dtype of what is reduced
- * @param groups - groups of lanes that accumulate apart; 0 for one value in every lane
- * @param inStrips - whether `endStrip` will be called
- */
+export interface ReductionStart {
+  /** Dtype of what is reduced. */
+  readonly operand: DType;
+  /** Groups of lanes that accumulate apart; 0 for one value in every lane. */
+  readonly groups: number;
+  /** Whether the lanes will be joined. */
+  readonly lanesReduced: boolean;
+  /** Whether `endStrip` will be called. */
+  readonly inStrips: boolean;
+}
+
+const isFloat = (dtype: DType): boolean => dtype === 'f32' || dtype === 'f64';
+
 export function startReduction(
   site: Site,
   planned: PlannedOp,
-  { operand, groups, inStrips }: { operand: DType; groups: number; inStrips: boolean },
+  { operand, groups, lanesReduced, inStrips }: ReductionStart,
 ): Accumulator {
   const { identity } = joining(planned.op.op as ReduceOp, operand);
   const place = planned.op.op === 'argmax' ? fresh(site, 'i32', groups, noPlace) : null;
   const compensated = inStrips && planned.op.op === 'sum' && operand === 'f32';
   const total = compensated ? { sum: fresh(site, operand, groups, 0), lost: fresh(site, operand, groups, 0) } : null;
-  return { planned, value: fresh(site, operand, groups, identity), place, total };
+  const extreme = isFloat(operand) && (planned.op.op === 'max_reduce' || planned.op.op === 'min_reduce');
+  const nan = extreme ? fresh(site, 'i32', lanesReduced ? 1 : groups * partsOf(operand), 0).regs : null;
+  return { planned, value: fresh(site, operand, groups, identity), place, total, nan };
+}
+
+/** Takes elements into the largest or least so far, and notes NaN. */
+function extend(site: Site, { planned, nan }: Accumulator, value: Value, x: Value): void {
+  const { f } = site.frame;
+  const lane = x.dtype === 'f64' ? 'f64x2' : 'f32x4';
+  const nearer = planned.op.op === 'max_reduce' ? 'pmax' : 'pmin';
+  value.regs.forEach((local, at) => {
+    const operand = x.regs[x.uniform ? 0 : at]!;
+    f.get(local).get(operand).op(`${lane}.${nearer}`).set(local);
+  });
+  value.regs.forEach((_, at) => {
+    const [mask, operand] = [nan![at % nan!.length]!, x.regs[x.uniform ? 0 : at]!];
+    f.get(mask).get(operand).get(operand).op(`${lane}.ne`).op('v128.or').set(mask);
+  });
+}
+
+/** Makes NaN of what met one. */
+function restoreNaN({ f }: Vectors, { value, nan }: Accumulator): void {
+  nan!.forEach((mask, at) => f.get(value.regs[at]!).get(mask).op('v128.or').set(value.regs[at]!));
+  f.release(...nan!);
 }
 
 /** Adds the strip that is complete to the total, and starts the next. */
@@ -162,7 +196,8 @@ export function accumulate(
     const here = emitTrackLanes(site, position, acc.place.uniform);
     take(vectors, { value, place: head(acc.place, groups) }, { value: operand, place: here });
     vectors.release(here);
-  } else {
+  } else if (acc.nan !== null) extend(site, acc, value, operand);
+  else {
     const next = emitBinary(vectors, op, value, operand);
     update(vectors, value, next);
     vectors.release(next);
@@ -247,6 +282,7 @@ export function finishReduction(site: Site, acc: Accumulator, lanesReduced: bool
     vectors.release(acc.total.sum);
     vectors.release(acc.total.lost);
   }
+  if (acc.nan !== null) restoreNaN(vectors, acc);
   const part = (group: number): Found | Value =>
     acc.place ? { value: groupOf(acc.value, group), place: groupOf(acc.place, group) } : groupOf(acc.value, group);
   if (lanesReduced && !acc.value.uniform) {

@@ -21,6 +21,8 @@ const ONE = bits32(0x3f800000);
 const SIGN = bits32(-0x80000000);
 /** (e^r − 1 − r) / r² for |r| ≤ ln 2 / 2. */
 const EXP = [1.9890981e-4, 1.3933641e-3, 8.33331093e-3, 4.1666465e-2, 1.66666667e-1, 5.00000001e-1];
+/** e^r for |r| ≤ ln 2 / 2, with an error of 0.05 ulp before rounding. */
+const EXP_SHORT = [1.3814539e-3, 8.3687454e-3, 4.166839e-2, 1.6666521e-1, 4.9999994e-1, 1, 1];
 /** (log(1 + f) − f + f²/2) / f³ for 1 + f between √½ and √2. */
 const LOG = [
   7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
@@ -56,13 +58,12 @@ function clamp(v: VectorEmitter, x: Vec, low: number, high: number): Vec {
 export function exp(v: VectorEmitter, x: Vec): Vec {
   return v.scope(() => {
     const { rounded, r } = splitExponent(v, clamp(v, x, -104, 89.5));
-    const fraction = v.op('f32x4.add', expm1Reduced(v, r), 1);
-    // 2^n in two factors, because n reaches from −150 to 129.
+    const fraction = v.polynomial('f32x4', r, EXP_SHORT);
+    // 2^n in two factors, because n reaches from −150 to 129; the first is added to the exponent, which it cannot overflow.
     const half = v.shift('i32x4.shr_u', rounded, 1);
     const rest = v.op('i32x4.sub', rounded, half);
-    const first = v.op('i32x4.add', v.shift('i32x4.shl', half, 23), ONE);
-    const second = v.op('i32x4.add', v.shift('i32x4.shl', rest, 23), ONE);
-    return v.op('f32x4.mul', v.op('f32x4.mul', fraction, first), second);
+    const first = v.op('i32x4.add', fraction, v.shift('i32x4.shl', half, 23));
+    return v.op('f32x4.mul', first, v.op('i32x4.add', v.shift('i32x4.shl', rest, 23), ONE));
   });
 }
 
