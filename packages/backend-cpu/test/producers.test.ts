@@ -406,13 +406,20 @@ describe.each(dtypes)('scatter of %s', (dtype) => {
 });
 
 describe.each(dtypes)('scan of %s', (dtype) => {
-  test.each([false, true])('reversed: %s', async (reverse) => {
+  test.each([
+    { reverse: false, bounded: false },
+    { reverse: true, bounded: false },
+    { reverse: false, bounded: true },
+    { reverse: true, bounded: true },
+  ])('reversed: $reverse, with a bound: $bounded', async ({ reverse, bounded }) => {
     for (const [rows, length] of [
       [[], 7],
       [[3], 5],
       [[2, 4], 1],
       [[5], 0],
       [[9, 3], 6],
+      [[2, 21], 5], // rows in lanes, and some that are left
+      [[300], 3], // more than one call takes
     ] as const) {
       const all = [...rows, length];
       const n = size(all);
@@ -425,7 +432,7 @@ describe.each(dtypes)('scan of %s', (dtype) => {
           length,
           reverse,
           a: access(0, strided(all, strides)),
-          b: access(1, rowMajor(all), length > 2 ? [{ term: variable(rows.length, length), min: 1, end: length }] : []),
+          b: access(1, rowMajor(all), bounded ? [{ term: variable(rows.length, length), min: 1, end: length }] : []),
           outIndex: strided(all, strides),
           out: 2,
         };

@@ -6,7 +6,7 @@ import type { BinaryOp, DType, UnaryOp } from '@dl/tensor';
 import type { PlainOp } from '../wasm/function-builder';
 import * as f32 from '../wasm/math-f32';
 import * as f64 from '../wasm/math-f64';
-import { bits32, bits64, type Vec, type VectorEmitter } from '../wasm/vector';
+import { bits32, bits64, type FloatLane, type Vec, type VectorEmitter } from '../wasm/vector';
 import { fromHalf, toHalf } from './half';
 import {
   byPowerOfTwo,
@@ -109,6 +109,15 @@ const bitwise = (name: 'v128.and' | 'v128.or' | 'v128.xor'): BinaryRow => ({
 const and = op2('v128.and');
 const or = op2('v128.or');
 
+/**
+ * The larger or the lesser, NaN if either is: `pmax(x, y)` keeps a NaN of x, and one of y is put in. These are three
+ * instructions, where `max` and `min` come to nine on x86. Of two zeros it is x.
+ */
+const extreme =
+  (lane: FloatLane, nearer: 'pmax' | 'pmin'): Emit2 =>
+  (v, x, y) =>
+    v.scope(() => v.op('v128.or', v.op(`${lane}.${nearer}`, x, y), v.op(`${lane}.ne`, y, y)));
+
 const binary = {
   add: {
     f32: op2('f32x4.add'),
@@ -130,16 +139,16 @@ const binary = {
   mod: { i32: modInteger, u32: modUnsigned, u8: modUnsigned },
   pow: { f32: f32.pow, f64: f64.pow, i32: powInteger, u32: powUnsigned, u8: byte(powUnsigned) },
   max: {
-    f32: op2('f32x4.max'),
-    f64: op2('f64x2.max'),
+    f32: extreme('f32x4', 'pmax'),
+    f64: extreme('f64x2', 'pmax'),
     i32: op2('i32x4.max_s'),
     u32: op2('i32x4.max_u'),
     u8: op2('i32x4.max_u'),
     bool: or,
   },
   min: {
-    f32: op2('f32x4.min'),
-    f64: op2('f64x2.min'),
+    f32: extreme('f32x4', 'pmin'),
+    f64: extreme('f64x2', 'pmin'),
     i32: op2('i32x4.min_s'),
     u32: op2('i32x4.min_u'),
     u8: op2('i32x4.min_u'),
@@ -187,6 +196,8 @@ export function emitUnary(vectors: Vectors, op: UnaryOp, x: Value): Value {
   return { dtype: x.dtype, uniform: x.uniform, regs };
 }
 
+const isNumber = (value: number | undefined): boolean => value !== undefined && !Number.isNaN(value);
+
 /** An operation of two operands of one dtype; comparisons give bool. */
 export function emitBinary(vectors: Vectors, op: BinaryOp, x: Value, y: Value): Value {
   const uniform = x.uniform && y.uniform;
@@ -199,6 +210,10 @@ export function emitBinary(vectors: Vectors, op: BinaryOp, x: Value, y: Value): 
   }
   if (op === 'mod' && kind === 'f32') return { dtype: x.dtype, uniform, regs: modF32(vectors, a, b) };
   if (op === 'mod' && kind === 'f64') return { dtype: x.dtype, uniform, regs: modF64(vectors, a, b) };
+  if ((op === 'max' || op === 'min') && (kind === 'f32' || kind === 'f64') && isNumber(y.number)) {
+    const regs = vectors.width(count).op(`${kind === 'f32' ? 'f32x4' : 'f64x2'}.p${op}`, a, b);
+    return { dtype: x.dtype, uniform, regs };
+  }
   const row: BinaryRow = binary[op];
   const regs = row[kind]!(vectors.width(count), a, b);
   if (op !== 'eq' && op !== 'lt') return { dtype: x.dtype, uniform, regs };

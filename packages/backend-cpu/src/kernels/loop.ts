@@ -130,8 +130,7 @@ class NestEmitter implements Site {
     const accumulators = phase.reductions.map((planned) => {
       const operand = plan.ops[planned.op.args[0]!]!.op.dtype;
       const groups = this.#lanesReduced ? plan.unroll : planned.lanes ? this.block.length : 0;
-      const inStrips = this.#strip !== null;
-      return startReduction(this, planned, { operand, groups, lanesReduced: this.#lanesReduced, inStrips });
+      return startReduction(this, planned, { operand, groups, inStrips: this.#strip !== null });
     });
     const empty = plan.loops.slice(plan.rowDepth).some((l) => l.size === 0);
     if (!empty) this.#elements(plan.rowDepth, phase, accumulators, this.#phaseTracks(phase));

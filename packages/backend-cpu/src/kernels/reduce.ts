@@ -50,7 +50,7 @@ export interface Accumulator {
   readonly place: Value | null;
   /** Of a sum in strips: of those that are complete, with what rounding lost. */
   readonly total: { readonly sum: Value; readonly lost: Value } | null;
-  /** Of a largest or least float: masks of lanes that met NaN, one register for all groups if lanes will be joined. */
+  /** Of a largest or least float: masks of lanes that met NaN. */
   readonly nan: Vec | null;
 }
 
@@ -68,8 +68,6 @@ export interface ReductionStart {
   readonly operand: DType;
   /** Groups of lanes that accumulate apart; 0 for one value in every lane. */
   readonly groups: number;
-  /** Whether the lanes will be joined. */
-  readonly lanesReduced: boolean;
   /** Whether `endStrip` will be called. */
   readonly inStrips: boolean;
 }
@@ -79,14 +77,14 @@ const isFloat = (dtype: DType): boolean => dtype === 'f32' || dtype === 'f64';
 export function startReduction(
   site: Site,
   planned: PlannedOp,
-  { operand, groups, lanesReduced, inStrips }: ReductionStart,
+  { operand, groups, inStrips }: ReductionStart,
 ): Accumulator {
   const { identity } = joining(planned.op.op as ReduceOp, operand);
   const place = planned.op.op === 'argmax' ? fresh(site, 'i32', groups, noPlace) : null;
   const compensated = inStrips && planned.op.op === 'sum' && operand === 'f32';
   const total = compensated ? { sum: fresh(site, operand, groups, 0), lost: fresh(site, operand, groups, 0) } : null;
   const extreme = isFloat(operand) && (planned.op.op === 'max_reduce' || planned.op.op === 'min_reduce');
-  const nan = extreme ? fresh(site, 'i32', lanesReduced ? 1 : groups * partsOf(operand), 0).regs : null;
+  const nan = extreme ? fresh(site, 'i32', groups * partsOf(operand), 0).regs : null;
   return { planned, value: fresh(site, operand, groups, identity), place, total, nan };
 }
 
@@ -100,7 +98,7 @@ function extend(site: Site, { planned, nan }: Accumulator, value: Value, x: Valu
     f.get(local).get(operand).op(`${lane}.${nearer}`).set(local);
   });
   value.regs.forEach((_, at) => {
-    const [mask, operand] = [nan![at % nan!.length]!, x.regs[x.uniform ? 0 : at]!];
+    const [mask, operand] = [nan![at]!, x.regs[x.uniform ? 0 : at]!];
     f.get(mask).get(operand).get(operand).op(`${lane}.ne`).op('v128.or').set(mask);
   });
 }

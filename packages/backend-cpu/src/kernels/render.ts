@@ -11,7 +11,7 @@ import { isBinary, isUnary, rendersElementwise } from './elementwise';
 import { emitNest, grainOf } from './loop';
 import { nestOf } from './nest';
 import { plansOf } from './plan';
-import { emitScan } from './scan';
+import { emitScan, scanGrain } from './scan';
 import { emitScatter, scatterBase } from './scatter';
 import { emitSort, sortScratch } from './sort';
 import { blockBytes, Frame, kernelSignature, type Target } from './target';
@@ -112,7 +112,12 @@ function producerPart(kernel: Kernel, producer: Producer, target: Target): Part 
     }
     case 'scan': {
       const work = sizeOf(producer.rows) * producer.length * 2;
-      return { grain: 1, scratchBytes: 0, work, emit: (frame) => emitScan(frame, producer, range) };
+      return {
+        grain: scanGrain(producer, range),
+        scratchBytes: 0,
+        work,
+        emit: (frame) => emitScan(frame, producer, range),
+      };
     }
     case 'sort': {
       const { rows, length } = producer;

@@ -1,4 +1,5 @@
 /** Orders and running totals: sorted values are gathered by their order, and a running total is a linear recurrence. */
+import { full } from '../creation';
 import { checkAxis } from '../shape';
 import type { Tensor } from '../tensor';
 
@@ -23,8 +24,7 @@ const wide = (x: Tensor): Tensor => (x.dtype === 'bool' || x.dtype === 'u8' ? x.
 /** h_t = h_{t−1} + x_t */
 export function cumulativeSum(x: Tensor, axis: number): Tensor {
   const terms = wide(x);
-  const ones = terms.mul(0).eq(terms.mul(0)).cast(terms.dtype);
-  return ones.linearScan(terms, axis);
+  return full([], 1, terms.dtype).expand(terms.shape).linearScan(terms, axis);
 }
 
 /** h_t = x_t · h_{t−1}, from h = 1: the recurrence starts with factor 0 and term x_0. */

@@ -24,11 +24,11 @@ export function logSumExp(x: Tensor, axes: Axes, { keepDims = false }: { readonl
   return keepDims ? wide : wide.reshape(float.sum(axes).shape);
 }
 
-/** e^x / Σ e^x along an axis. */
+/** e^x / Σ e^x along an axis. One division a row: vector division takes as long as several products. */
 export function softmax(x: Tensor, axis: number): Tensor {
   if (x.size === 0) return x.mulFloat(1);
   const e = x.sub(shift(x, axis)).exp();
-  return e.div(e.sum(axis, { keepDims: true }));
+  return e.mul(e.sum(axis, { keepDims: true }).reciprocal());
 }
 
 /** x − log Σ e^x along an axis. */
