@@ -122,7 +122,7 @@ function producerPart(kernel: Kernel, producer: Producer, target: Target): Part 
     case 'sort': {
       const { rows, length } = producer;
       const work = sizeOf(rows) * length * Math.log2(length + 1) * 4;
-      return { grain: 1, scratchBytes: sortScratch(length), work, emit: (frame) => emitSort(frame, producer, range) };
+      return { grain: 1, scratchBytes: sortScratch(producer), work, emit: (frame) => emitSort(frame, producer, range) };
     }
   }
 }

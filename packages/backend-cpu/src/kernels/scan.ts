@@ -80,7 +80,10 @@ export function scanGrain(scan: Scan, range: number): number {
 export function emitScan(frame: Frame, scan: Scan, range: number): void {
   const plan = planOf(scan);
   const ranged = range > 1;
-  if (plan === null) return emitOneByOne(frame, scan, ranged);
+  if (plan === null) {
+    emitOneByOne(frame, scan, ranged);
+    return;
+  }
   const { f } = frame;
   const others = scan.rows.map((_, axis) => axis).filter((axis) => axis !== plan.axis);
   const step = (at: number): void => {

@@ -1,15 +1,20 @@
 /*
- * Sort: the order of each row's elements. Elements become whole numbers in whose order NaN is largest and −0 equals 0;
- * a bottom-up merge sort then orders their places, which is stable.
+ * Sort: the order of each row's elements. Elements become whole numbers in whose order NaN is largest and −0 equals 0. Long
+ * rows of 32 bits an element are sorted by digits (sort-radix.ts); for others, a bottom-up merge sort orders their places.
+ * Both are stable.
  *
- * Scratch memory: the keys (8 bytes each), then two lists of places (4 bytes each).
+ * Scratch memory of a merge sort: the keys (8 bytes each), then two lists of places (4 bytes each).
  */
 import type { DType, Sort } from '@dl/tensor';
 import type { Local } from '../wasm/assembler';
 import { loopOver, pushAddress, pushElement } from './scalar-loops';
+import { digitsOf, emitRadixRow, radixScratch } from './sort-radix';
 import type { Frame } from './target';
 
-export const sortScratch = (length: number): number => length * 16 + 64;
+export function sortScratch(sort: Sort): number {
+  const digits = digitsOf(sort);
+  return digits ? radixScratch(sort.length, digits) : sort.length * 16 + 64;
+}
 
 /** Turns the element on the stack into an i64 key. */
 function toKey(frame: Frame, dtype: DType, descending: boolean): void {
@@ -28,33 +33,38 @@ function toKey(frame: Frame, dtype: DType, descending: boolean): void {
 
 /** Writes a sort. */
 export function emitSort(frame: Frame, sort: Sort, range: number): void {
+  const digits = digitsOf(sort);
+  loopOver(frame, sort.rows, { ranged: range > 1 }, () => {
+    if (digits) emitRadixRow(frame, sort, digits);
+    else emitMergedRow(frame, sort);
+  });
+}
+
+function emitMergedRow(frame: Frame, { dtype, rows, length, count, descending, input, outIndex, out }: Sort): void {
   const { f } = frame;
-  const { dtype, rows, length, count, descending, input, outIndex, out } = sort;
   const keys = frame.scratch;
   const [from, to, at] = f.locals('i32', 3) as [Local, Local, Local];
-  loopOver(frame, rows, { ranged: range > 1 }, () => {
-    f.get(keys)
-      .i32(length * 8)
-      .op('i32.add')
-      .set(from);
-    f.get(from)
-      .i32(length * 4)
-      .op('i32.add')
-      .set(to);
-    f.for(at, { to: length }, () => {
-      frame.counters[rows.length] = at;
-      f.get(keys).get(at).i32(3).op('i32.shl').op('i32.add');
-      pushElement(frame, input, dtype);
-      toKey(frame, dtype, descending);
-      f.mem('i64.store');
-      f.get(from).get(at).i32(2).op('i32.shl').op('i32.add').get(at).mem('i32.store');
-    });
-    mergePasses(frame, length, { keys, from, to });
-    f.for(at, { to: count }, () => {
-      frame.counters[rows.length] = at;
-      pushAddress(frame, out, { binding: out, index: outIndex, bounds: [] }, 'i32');
-      f.get(from).get(at).i32(2).op('i32.shl').op('i32.add').mem('i32.load').mem('i32.store');
-    });
+  f.get(keys)
+    .i32(length * 8)
+    .op('i32.add')
+    .set(from);
+  f.get(from)
+    .i32(length * 4)
+    .op('i32.add')
+    .set(to);
+  f.for(at, { to: length }, () => {
+    frame.counters[rows.length] = at;
+    f.get(keys).get(at).i32(3).op('i32.shl').op('i32.add');
+    pushElement(frame, input, dtype);
+    toKey(frame, dtype, descending);
+    f.mem('i64.store');
+    f.get(from).get(at).i32(2).op('i32.shl').op('i32.add').get(at).mem('i32.store');
+  });
+  mergePasses(frame, length, { keys, from, to });
+  f.for(at, { to: count }, () => {
+    frame.counters[rows.length] = at;
+    pushAddress(frame, out, { binding: out, index: outIndex, bounds: [] }, 'i32');
+    f.get(from).get(at).i32(2).op('i32.shl').op('i32.add').mem('i32.load').mem('i32.store');
   });
 }
 
