@@ -76,9 +76,10 @@ describe('kernels and instructions', () => {
     if (update) return;
     const before = expected[name];
     expect(before, `${name} has no counts yet. ${hint}`).toBeDefined();
-    expect(counts.kernels, `${name}: ${counts.kernels} kernels; there were ${before.kernels}. ${hint}`).toBeLessThanOrEqual(
-      before.kernels,
-    );
+    expect(
+      counts.kernels,
+      `${name}: ${counts.kernels} kernels; there were ${before.kernels}. ${hint}`,
+    ).toBeLessThanOrEqual(before.kernels);
     if (products.has(name)) return;
     const message = `${name}: ${counts.instructions} instructions a vector; there were ${before.instructions}. ${hint}`;
     expect(counts.instructions, message).toBeGreaterThan(0);

@@ -39,7 +39,12 @@ export async function timeTraining(step) {
   const losses = [await step()];
   const first_step_ms = performance.now() - begin;
   for (let i = 1; i < (budgetMs === 0 ? 2 : 10); i++) losses.push(await step());
-  return { ...(await time(step)), first_step_ms, check: [losses[0], losses.at(-1)], trained: losses.at(-1) < losses[0] };
+  return {
+    ...(await time(step)),
+    first_step_ms,
+    check: [losses[0], losses.at(-1)],
+    trained: losses.at(-1) < losses[0],
+  };
 }
 
 /** Microseconds an operation, of 1,000 that depend on one another. */

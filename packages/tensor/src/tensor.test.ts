@@ -222,6 +222,10 @@ describe.each([
       expect(() => zeros([0, 2]).max(0)).toThrow(ValueError);
     });
 
+    it('cumsum goes on from infinity', async () => {
+      expect(await tensor([1, Infinity, Infinity, 2]).cumsum(0).array()).toEqual([1, Infinity, Infinity, Infinity]);
+    });
+
     it('keeps softmax finite where logits are large', async () => {
       expect(await tensor([1000, 1000]).softmax(0).array()).toEqual([0.5, 0.5]);
       expect(

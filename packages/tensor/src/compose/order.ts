@@ -1,5 +1,4 @@
 /** Orders and running totals: sorted values are gathered by their order, and a running total is a linear recurrence. */
-import { full } from '../creation';
 import { checkAxis } from '../shape';
 import type { Tensor } from '../tensor';
 
@@ -24,7 +23,8 @@ const wide = (x: Tensor): Tensor => (x.dtype === 'bool' || x.dtype === 'u8' ? x.
 /** h_t = h_{t−1} + x_t */
 export function cumulativeSum(x: Tensor, axis: number): Tensor {
   const terms = wide(x);
-  return full([], 1, terms.dtype).expand(terms.shape).linearScan(terms, axis);
+  const ones = terms.lt(terms).not().cast(terms.dtype); // nothing is less than itself, NaN and infinity neither
+  return ones.linearScan(terms, axis);
 }
 
 /** h_t = x_t · h_{t−1}, from h = 1: the recurrence starts with factor 0 and term x_0. */
