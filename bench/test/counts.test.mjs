@@ -4,8 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpu } from '@dl/backend-cpu';
 import { setBackend } from '@dl/tensor';
 import { afterAll, describe, expect, it } from 'vitest';
-import { innermostLoops } from './loops.mjs';
-import { workloads } from './workloads.mjs';
+import { innermostLoops } from '../loops.mjs';
+import { workloads } from '../workloads.mjs';
 
 const file = new URL('./counts.json', import.meta.url);
 /** What was reached before. */
