@@ -14,7 +14,8 @@ import {
   type Timing,
   ValueError,
 } from '@dl/tensor';
-import { CpuExecutable, KernelCache, type KernelFunction, type PreparedStep } from './executable';
+import { CpuExecutable, KernelCache, type KernelFunction } from './executable';
+import { type KeepsPreparations, KeptPreparations } from './kept-preparations';
 import type { MicroKernel } from './kernels/gemm/gemm';
 import { chooseMicroKernel } from './kernels/gemm/micro-kernel';
 import { type Calls, rendersKernel, usualCallWork } from './kernels/render';
@@ -53,8 +54,10 @@ export interface InternalOptions extends CpuOptions {
 /** About 2 ms of one thread: starting workers takes some 20 ms of another. */
 const usualStartAfter = 4_000_000;
 
-class CpuStorage implements Storage {
+class CpuStorage implements Storage, KeepsPreparations {
   freed = false;
+  prepared: KeepsPreparations['prepared'] = null;
+  writtenBy = 0;
   /** The last run that it was looked at for, and as which binding. */
   run = 0;
   binding = 0;
@@ -80,6 +83,7 @@ export class CpuBackend implements Backend {
   readonly lost: Promise<BackendError>;
   readonly #memory: LinearMemory;
   readonly #cache: KernelCache;
+  readonly #kept: KeptPreparations;
   readonly #executables = new Set<CpuExecutable>();
   readonly #sharing: Omit<Sharing, 'threads'>;
   readonly #startAfter: number;
@@ -102,6 +106,7 @@ export class CpuBackend implements Backend {
   ) {
     this.lost = new Promise((resolve) => (this.#reportLost = resolve));
     this.#memory = new LinearMemory({ maxBytes: options.maxBytes ?? 2 ** 32, shared: threads > 1 });
+    this.#kept = new KeptPreparations(this.#memory);
     this.#sharing = { ...usualSharing, ...options.sharing };
     this.#startAfter = options.startAfter ?? usualStartAfter;
     const { callWork = usualCallWork, micro = chooseMicroKernel(features) } = options;
@@ -122,12 +127,14 @@ export class CpuBackend implements Backend {
     if (this.#disposed || this.#pool?.broken) return;
     const own = this.#own('free', storage);
     own.freed = true;
+    this.#kept.forget(own);
     this.#memory.free(own.piece);
   }
 
   write(to: Storage, byteOffset: number, data: ArrayBufferView): void {
     const own = this.#own('write', to);
     checkBytes('write', own, byteOffset, data.byteLength);
+    this.#kept.forget(own);
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     this.#memory.bytes.set(bytes, own.piece.address + byteOffset);
   }
@@ -170,25 +177,16 @@ export class CpuBackend implements Backend {
       );
     }
     const own = bindings.map((storage) => this.#own('run', storage));
-    const shared = this.#sharedOf(executable, own);
-    this.#reserve(executable, shared ? this.threads : 1);
+    const threaded = this.#startsThreads(executable);
+    this.#reserve(executable, threaded ? this.threads : 1);
     this.#fillBlocks(executable, own, scalars);
-    if (timings)
-      timings(
-        executable.steps.map((step, i) => this.#timed(step.name, () => this.#runStep(executable, shared, i, own))),
-      );
+    const skipped = this.#kept.begin(executable, own, this.#shared?.address ?? 0);
+    const shared = threaded ? this.#sharedOf(executable, own, skipped) : null;
+    const runStep = (i: number) => (shared ? shared.runStep(i) : this.#step(executable, i, own, skipped));
+    if (timings) timings(executable.steps.map(({ name }, i) => this.#timed(name, () => runStep(i))));
     else if (shared) shared.run();
-    else for (const step of executable.steps) this.#step(executable, step, own);
-  }
-
-  #runStep(
-    executable: CpuExecutable,
-    shared: SharedSchedule | null,
-    index: number,
-    bindings: readonly CpuStorage[],
-  ): void {
-    if (shared) shared.runStep(index);
-    else this.#step(executable, executable.steps[index]!, bindings);
+    else for (let i = 0; i < executable.steps.length; i++) this.#step(executable, i, own, skipped);
+    this.#kept.end();
   }
 
   #timed(name: string, run: () => void): Timing {
@@ -197,28 +195,33 @@ export class CpuBackend implements Backend {
     return { name, ms: performance.now() - start };
   }
 
-  /** The schedule as threads run it, or null where it is not worth it. */
-  #sharedOf(executable: CpuExecutable, bindings: readonly CpuStorage[]): SharedSchedule | null {
-    if (executable.shareable === 0) return null;
-    if (this.#pool === null) {
-      this.#shareable += executable.shareable;
-      if (this.#shareable < this.#startAfter) return null;
-      this.#pool = new Pool(
-        this.#memory,
-        { ...usualPool, ...this.options.pool, threads: this.threads },
-        this.#reportLost,
-      );
-    }
+  /** Whether an executable is run by all threads, which are started when there has been enough such work. */
+  #startsThreads({ shareable }: CpuExecutable): boolean {
+    if (shareable === 0) return false;
+    if (this.#pool !== null) return true;
+    this.#shareable += shareable;
+    if (this.#shareable < this.#startAfter) return false;
+    this.#pool = new Pool(
+      this.#memory,
+      { ...usualPool, ...this.options.pool, threads: this.threads },
+      this.#reportLost,
+    );
+    return true;
+  }
+
+  /** The schedule as threads run it. */
+  #sharedOf(executable: CpuExecutable, bindings: readonly CpuStorage[], skipped: ReadonlySet<number>): SharedSchedule {
     const aliases = this.#aliasesOf(bindings);
-    const key = aliases?.join() ?? '';
+    const key = skipped.size === 0 ? (aliases?.join() ?? '') : `${aliases?.join() ?? ''} ${[...skipped].join()}`;
     let shared = executable.programs.get(key);
     if (shared === undefined) {
       shared = new SharedSchedule(
         this.#memory,
-        this.#pool,
+        this.#pool!,
         executable,
         this.#sharing,
         aliases ?? bindings.map((_, i) => i),
+        skipped,
       );
       executable.programs.set(key, shared);
     }
@@ -284,7 +287,8 @@ export class CpuBackend implements Backend {
     executable.sharedAddress = sharedBase;
   }
 
-  #step(executable: CpuExecutable, step: PreparedStep, bindings: readonly CpuStorage[]): void {
+  #step(executable: CpuExecutable, index: number, bindings: readonly CpuStorage[], skipped: ReadonlySet<number>): void {
+    const step = executable.steps[index]!;
     if (step.kind === 'copy') {
       const from = this.#address(executable, step.from, bindings);
       const to = this.#address(executable, step.to, bindings);
@@ -292,7 +296,7 @@ export class CpuBackend implements Backend {
       return;
     }
     const scratch = this.#scratch?.address ?? 0;
-    if (step.prepare) callAll(step.prepare, step.block, scratch);
+    if (step.prepare && !skipped.has(index)) callAll(step.prepare, step.block, scratch);
     callAll(step.kernel, step.block, scratch);
   }
 

@@ -152,6 +152,27 @@ interface Writes {
   readonly scalars: readonly (readonly [index: number, number: number])[];
 }
 
+/** A preparation of a bound storage that a later run may find as this one left it. */
+export interface Keepable {
+  readonly step: number;
+  /** Number of the storage. */
+  readonly binding: number;
+  readonly key: string;
+  readonly bytes: number;
+  /** In shared memory, where it is not kept. */
+  readonly offset: number;
+  /** Words of blocks that hold its address. */
+  readonly places: readonly number[];
+}
+
+/** Numbers of the bound storages that a schedule writes. */
+function writtenOf({ steps, slots }: Schedule): number[] {
+  const written = steps.flatMap((step) =>
+    step.kind === 'copy' ? [step.to] : step.kernel.bindings.filter((b) => b.mode !== 'read').map((b) => b.slot),
+  );
+  return [...new Set(written.flatMap((slot) => (slots[slot]!.kind === 'bound' ? [slots[slot]!.index] : [])))];
+}
+
 /** A prepared schedule. */
 export class CpuExecutable implements Executable {
   readonly steps: readonly PreparedStep[];
@@ -161,12 +182,15 @@ export class CpuExecutable implements Executable {
   readonly boundBytes: readonly number[];
   /** Of what preparations leave. */
   readonly sharedBytes: number;
+  readonly keepable: readonly Keepable[];
+  /** Numbers of the bound storages that a run writes. */
+  readonly written: readonly number[];
   /** Where the arena, and the shared memory, were when their addresses were last written. */
   arenaAddress = -1;
   sharedAddress = -1;
   /** Rough work of the steps that are worth sharing; 0 where all are run by one thread. */
   shareable = 0;
-  /** As threads run it, for each way in which bound storages were one; made when first wanted. */
+  /** As threads run it, for each way in which bound storages were one or preparations were kept; made when first wanted. */
   readonly programs = new Map<string, SharedSchedule>();
   disposed = false;
   readonly #blocks: Piece;
@@ -186,6 +210,8 @@ export class CpuExecutable implements Executable {
     const scalars: [number, number][] = [];
     const shared: [number, number][] = [];
     const prepared = sharePreparations(schedule, compiled);
+    const keepable: (Keepable & { places: number[] })[] = [];
+    const keepers = new Map<number, Keepable & { places: number[] }>();
     let block = this.#blocks.address;
     let next = 0;
     const addressAt = (slot: number, word: number): void => {
@@ -193,7 +219,7 @@ export class CpuExecutable implements Executable {
       if (kind === 'bound') storages.push([index, word]);
       else arena.push([offset, word]);
     };
-    this.steps = schedule.steps.map((step): PreparedStep => {
+    this.steps = schedule.steps.map((step, at): PreparedStep => {
       if (step.kind === 'copy') {
         addressAt(step.to, (block + copyBlock.to) / 4);
         addressAt(step.from, (block + copyBlock.from) / 4);
@@ -201,7 +227,8 @@ export class CpuExecutable implements Executable {
         return this.#copyStep(step.from, step.to, block - copyBlock.bytes);
       }
       const { kernel } = step;
-      const { again, offset: sharedAt } = prepared.places[next]!;
+      const { again, first, offset: sharedAt } = prepared.places[next]!;
+      const number = next;
       const code = compiled[next++]!;
       const own: KernelStep = {
         kind: 'kernel',
@@ -211,7 +238,18 @@ export class CpuExecutable implements Executable {
         preparedAt: sharedAt,
         block,
       };
-      if (code.prepare) shared.push([sharedAt, (block + sharedOffset(kernel)) / 4]);
+      if (code.prepare) {
+        const place = (block + sharedOffset(kernel)) / 4;
+        const { key, sharedBytes: bytes } = code.prepare;
+        const slot = schedule.slots[kernel.bindings[code.prepare.binding]!.slot]!;
+        if (again) keepers.get(first)?.places.push(place);
+        else if (key !== null && slot.kind === 'bound') {
+          const keeper = { step: at, binding: slot.index, key, bytes, offset: sharedAt, places: [place] };
+          keepers.set(number, keeper);
+          keepable.push(keeper);
+        }
+        if (!keepers.has(first)) shared.push([sharedAt, place]);
+      }
       kernel.bindings.forEach(({ slot }, i) => addressAt(slot, block / 4 + i));
       kernel.params.forEach((param, i) => {
         const place = (block + paramsOffset(kernel.bindings.length)) / 8 + i;
@@ -223,6 +261,8 @@ export class CpuExecutable implements Executable {
     });
     this.writes = { storages, arena, shared, scalars };
     this.sharedBytes = prepared.bytes;
+    this.keepable = keepable;
+    this.written = writtenOf(schedule);
     this.scratchBytes = Math.max(0, ...compiled.map((k) => k.scratchBytes));
     const boundBytes = new Array<number>(schedule.bound).fill(0);
     for (const slot of schedule.slots) {

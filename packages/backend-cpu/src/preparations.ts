@@ -11,6 +11,8 @@ import type { CompiledKernel } from './executable';
 export interface PreparedPlace {
   /** Whether an earlier step has prepared it. */
   readonly again: boolean;
+  /** The kernel that prepares it, by its number. */
+  readonly first: number;
   /** In shared memory. */
   readonly offset: number;
 }
@@ -72,9 +74,9 @@ export function sharePreparations(
   let rest = 0;
   const places = firsts.map((first, at) => {
     const offset = offsets.get(first);
-    if (offset !== undefined) return { again: first !== at, offset };
+    if (offset !== undefined) return { again: first !== at, first, offset };
     rest = Math.max(rest, kernels[at]!.prepare?.sharedBytes ?? 0);
-    return { again: false, offset: kept };
+    return { again: false, first: at, offset: kept };
   });
   return { places, bytes: kept + rest };
 }

@@ -54,9 +54,10 @@ export class SharedSchedule {
     executable: CpuExecutable,
     sharing: Omit<Sharing, 'threads'>,
     aliases: Aliases,
+    skipped: ReadonlySet<number>,
   ) {
     this.#sharing = { ...sharing, threads: pool.threads };
-    this.#works = executable.steps.map((_, i) => this.#worksOf(executable, i, aliases));
+    this.#works = executable.steps.map((_, i) => this.#worksOf(executable, i, aliases, skipped.has(i)));
     const phases = phasesOf(this.#works.flat(), this.#sharing);
     this.expectedMs = phases.reduce((sum, p) => sum + p.work, 0) / 1e6;
     this.#whole = this.#recordsOf(phases);
@@ -78,8 +79,8 @@ export class SharedSchedule {
     return records;
   }
 
-  /** What a step comes to: its preparation, where there is one, and itself. */
-  #worksOf(executable: CpuExecutable, index: number, aliases: Aliases): Work[] {
+  /** What a step comes to: its preparation, where there is one that was not kept, and itself. */
+  #worksOf(executable: CpuExecutable, index: number, aliases: Aliases, kept: boolean): Work[] {
     const { slots, steps } = executable.schedule;
     const [prepared, planned] = [executable.steps[index]!, steps[index]!];
     const region = (slot: number, writes: boolean) => regionOf(slots[slot]!, aliases, writes);
@@ -97,7 +98,8 @@ export class SharedSchedule {
     const { kernel, prepare, preparedAt } = prepared;
     const { bindings, params } = planned.kernel;
     const own = bindings.map(({ slot, mode }) => region(slot, mode !== 'read'));
-    if (!kernel.prepare) return [workOf(prepared, kernel, this.#placesOf(kernel.module, kernel.functions), own)];
+    if (!kernel.prepare || kept)
+      return [workOf(prepared, kernel, this.#placesOf(kernel.module, kernel.functions), own)];
     const left = (writes: boolean): Region => {
       const { sharedBytes } = kernel.prepare!;
       return { space: preparedSpace, from: preparedAt, to: preparedAt + sharedBytes, writes };

@@ -45,7 +45,7 @@ export interface WinogradPlan {
 /** Channels and filters from which the transforms cost less than they save. */
 const leastChannels = 16;
 /** Outputs in all for which transformed filters are used, so that transforming them pays. */
-const leastOutputs = 256;
+const leastOutputs = 96;
 /** Multiplications saved, counting those of tiles that are partly outside. */
 const leastSaving = 1.5;
 /** Of transformed tiles and products, so that both stay in the second-level cache. */
