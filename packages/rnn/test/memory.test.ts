@@ -6,32 +6,22 @@ import { backward, stopGradient } from '@dl/autograd';
 import { cpu } from '@dl/backend-cpu';
 import { Embedding, Linear } from '@dl/layers';
 import { SGD } from '@dl/optim';
-import { compile, getBackend, rand, setBackend, type Tensor, Variable } from '@dl/tensor';
-import { beforeAll, expect, test } from 'vitest';
+import { compile, rand, setBackend, type Tensor, Variable } from '@dl/tensor';
+import { heldInHalves } from '@dl/testing';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { GRU, generate, LSTM } from '../src';
 
 const steps = Number(process.env['DL_MEMORY_STEPS'] ?? 120);
 
+vi.setConfig({ testTimeout: 60_000 + steps * 200 });
+
 beforeAll(async () => setBackend(await cpu()));
 
-/** Stored megabytes once the collector has run: what it has not found yet is no leak. */
-async function heldMegabytes(): Promise<number> {
-  for (let i = 0; i < 2; i++) {
-    globalThis.gc!();
-    await new Promise((resolve) => setTimeout(resolve, 5)); // finalisers run between turns of the event loop
-  }
-  return getBackend().memory().inUse / 2 ** 20;
-}
-
 /** What a loop holds in the second half of its steps is what it held in the first. */
-async function expectFlat(loop: () => Promise<unknown>): Promise<void> {
-  const most = [0, 0];
-  for (let i = 1; i <= steps; i++) {
-    await loop();
-    const half = i <= steps / 2 ? 0 : 1;
-    if (i % 20 === 0) most[half] = Math.max(most[half]!, await heldMegabytes());
-  }
-  expect(most[1]).toBeLessThan(most[0]! + 0.25);
+async function expectFlat(name: string, step: () => Promise<unknown>): Promise<void> {
+  const [first, second] = await heldInHalves(steps, step);
+  if (process.env['DL_MEMORY_STEPS']) console.log(`${name}: ${steps} steps, MB held at most`, { first, second });
+  expect(second).toBeLessThan(first + 0.25);
 }
 
 const setUp = () => {
@@ -57,13 +47,13 @@ test('compiled steps with the state in variables', async () => {
     c.assign(state.c);
     return loss;
   });
-  await expectFlat(() => step(x).item());
+  await expectFlat('compiled, truncated', () => step(x).item());
 });
 
 test('eager steps whose state is cut from the graph', async () => {
   const { lstm, x, optimizer } = setUp();
   let state = lstm.zeroState(16);
-  await expectFlat(async () => {
+  await expectFlat('eager, truncated', async () => {
     const { output, state: next } = lstm.forward(x, { state });
     const loss = output.square().mean();
     optimizer.zeroGrad();
@@ -82,8 +72,11 @@ test('generation, compiled and eager', async () => {
     state.assign(after);
     return head.forward(output);
   };
-  for (const step of [compile(next), next]) {
+  for (const [name, step] of [
+    ['compiled', compile(next)],
+    ['eager', next],
+  ] as const) {
     const tokens = generate(step, [0], { maxTokens: steps + 1 });
-    await expectFlat(() => tokens.next());
+    await expectFlat(`generation, ${name}`, () => tokens.next());
   }
 });

@@ -4,6 +4,7 @@ export type { GoldenOp, GoldenOps } from './golden/ops/call';
 export { compareGolden, type GoldenCase, type GoldenCategory, goldenCategories, readGolden } from './golden/read';
 export { type GoldenOptions, type GoldenReport, type Gradient, runGolden, runGoldenCase } from './golden/run';
 export { type GoldenTable, goldenTables } from './golden/tables';
+export { heldInHalves } from './memory';
 export { type ProgramOptions, programArbitrary } from './random/arbitrary';
 export type { ProgramCase } from './random/builder';
 export { checkProgram, type Scheduler } from './random/run';
