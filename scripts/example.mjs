@@ -4,7 +4,7 @@
 // second, so what runs is always what the sources say) and run in this process: its exit code and what it does on
 // Ctrl-C are its own.
 import { existsSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build, stop } from 'esbuild';
 import { exampleNames, root, withoutSeparator } from './workspace.mjs';
@@ -18,6 +18,8 @@ if (!source || !existsSync(source)) {
   console.error(`Examples: ${names.join(', ') || 'none yet'}`);
   process.exit(2);
 }
+
+const keeping = ['packages', `examples${sep}${name}`].map((folder) => join(root, folder) + sep);
 
 // As deep in the example's folder as src/main.ts, so that a path relative to import.meta.url holds for both.
 const bundle = join(root, 'examples', name, 'dist', 'main.mjs');
@@ -42,7 +44,8 @@ process.setSourceMapsEnabled(true);
 process.argv = [process.execPath, bundle, ...args];
 await import(pathToFileURL(bundle).href);
 
-/** What comes from npm stays an import; workspace packages are bundled. */
-function externalise({ kind, path }) {
-  return kind === 'entry-point' || path.startsWith('@dl/') ? undefined : { path, external: true };
+/** What the example and the library have from npm stays an import; workspace packages are bundled, and what the kit has from npm. */
+function externalise({ kind, path, importer }) {
+  if (kind === 'entry-point' || path.startsWith('@dl/')) return undefined;
+  return keeping.some((folder) => importer.startsWith(folder)) ? { path, external: true } : undefined;
 }

@@ -1,6 +1,6 @@
 /** Dates as people write them, and as YYYY-MM-DD; the days of the test set never occur in training. */
 import { CharacterTokenizer, generateDates, SPECIAL_TOKENS, type TextPair, type WrittenDate } from '@dl/data';
-import { encodePairs, type Pair } from '@dl/example-transformer/pairs';
+import { encodePairs, type Pair } from '@dl/example-kit';
 
 export interface Dates {
   readonly tokenizer: CharacterTokenizer;

@@ -1,12 +1,20 @@
 /** The training run, and its figures. */
-import { type PairBatch, PairLoader } from '@dl/example-transformer/pairs';
+import {
+  type PairBatch,
+  PairLoader,
+  parameterCount,
+  rounded,
+  type Session,
+  secondsOf,
+  stepMsMedian,
+} from '@dl/example-kit';
 import { crossEntropy } from '@dl/layers';
 import { Adam, cosine, Schedule } from '@dl/optim';
 import { setSeed, type Tensor } from '@dl/tensor';
-import { type FitResult, fit, type InterruptSignal, jsonLines, progress } from '@dl/train';
+import { type FitResult, fit } from '@dl/train';
 import type { Dates } from './data';
 import { Seq2Seq } from './model';
-import type { Options, RunOptions } from './options';
+import type { Options } from './options';
 
 /** The line that `--json` prints last. */
 export interface Figures {
@@ -25,7 +33,6 @@ export interface Figures {
 export interface Trained {
   readonly model: Seq2Seq;
   readonly result: FitResult;
-  readonly checkpoint: string;
 }
 
 function predict(model: Seq2Seq, { source, padding, target }: PairBatch): { output: Tensor; target: Tensor } {
@@ -34,15 +41,14 @@ function predict(model: Seq2Seq, { source, padding, target }: PairBatch): { outp
   return { output: logits.flatten(0, 1), target: target.narrow(1, 1, length).flatten() };
 }
 
-export async function trainModel(dates: Dates, options: Options, signal: InterruptSignal): Promise<Trained> {
-  const { epochs, batch: batchSize, lr, seed, resume, out } = options;
+export async function trainModel(dates: Dates, options: Options, session: Session): Promise<Trained> {
+  const { epochs, batch: batchSize, lr, seed } = options;
   setSeed(seed);
   const { vocabulary } = dates.tokenizer;
   const model = new Seq2Seq(vocabulary.size);
   const optimizer = new Adam(model.parameters(), { lr });
   const padId = vocabulary.required('train', 'pad');
   const train = new PairLoader(dates.train, { batchSize, padId, seed });
-  const checkpoint = `${out}/last.ckpt`;
   const result = await fit<PairBatch>(model, {
     train,
     validation: new PairLoader(dates.validation, { batchSize, padId, seed, shuffle: false }),
@@ -52,23 +58,10 @@ export async function trainModel(dates: Dates, options: Options, signal: Interru
     forward: (batch) => predict(model, batch),
     loss: (output, target) => crossEntropy(output, target, { ignoreIndex: padId }),
     clip: { clipNorm: 1 },
-    callbacks: [progress(), jsonLines(`${out}/log.jsonl`)],
-    checkpoint: { file: checkpoint, everySteps: 200 },
-    parts: { options: keptOptions(options) },
-    ...(resume === null ? {} : { resume }),
-    signal,
+    ...session.fit,
   });
-  return { model, result, checkpoint };
+  return { model, result };
 }
-
-/** Puts the options into the checkpoint. They come out of it before the run is set up. */
-const keptOptions = ({ count, epochs, batch, lr, seed }: RunOptions) => ({
-  stateDict: (): RunOptions => ({ count, epochs, batch, lr, seed }),
-  loadStateDict: (): void => {},
-});
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
-const rounded = (value: number, digits: number): number => Number(value.toFixed(digits));
 
 export function figuresOf(
   { model, result: { history, step } }: Trained,
@@ -84,11 +77,8 @@ export function figuresOf(
     steps: step,
     validationLoss: rounded(history.at(-1)!.validation!.loss, 4),
     exactMatches: rounded(exact / dates.test.length, 4),
-    stepMsMedian: rounded(median(history.map(({ stepMsMedian }) => stepMsMedian)), 2),
-    trainSeconds: rounded(
-      history.reduce((sum, { seconds }) => sum + seconds, 0),
-      1,
-    ),
-    parameters: model.parameters().reduce((sum, parameter) => sum + parameter.size, 0),
+    stepMsMedian: stepMsMedian(history),
+    trainSeconds: rounded(secondsOf(history), 1),
+    parameters: parameterCount(model),
   };
 }

@@ -2,7 +2,7 @@
 import { type Decoding, generateRows, type Tokens } from '@dl/attention';
 import { noGrad } from '@dl/autograd';
 import { padText, type Tokenizer } from '@dl/data';
-import type { AttentionMap } from '@dl/example-transformer/heat-map';
+import type { AttentionMap } from '@dl/example-kit';
 import { compile, type Tensor, tensor, Variable, zeros } from '@dl/tensor';
 import { type Seq2Seq, SIZES, type Source } from './model';
 
@@ -102,7 +102,7 @@ export async function alignment(
   const { weights } = noGrad(() => model.forward(side.ids, side.mask.not(), target.ids));
   const pieces = (ids: Int32Array): string[] => Array.from(ids, (id) => tokenizer.decode([id], { specials: true }));
   return {
-    title: `${source} → ${translation}`,
+    titles: [source, translation],
     columns: pieces(read),
     rows: pieces(tokenizer.encode(translation, { end: true })),
     weights: (await weights.at(0).array(2)) as number[][],

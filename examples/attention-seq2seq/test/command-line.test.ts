@@ -1,53 +1,65 @@
-/** The example as it is run, for a few steps: its last line, its files, and what it says to mistakes. */
-import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+/** The example as it is run, for a few steps: its last line, its files, Ctrl-C, resumption, and what it says to mistakes. */
+import { mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  argumentsOf,
+  type ExampleRun,
+  type Interruption,
+  inEpoch,
+  lastLine,
+  startExample,
+  weightsIn,
+} from '@dl/example-kit/testing';
+import { readCheckpoint } from '@dl/train';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
-const root = fileURLToPath(new URL('../../..', import.meta.url));
+vi.setConfig({ testTimeout: 240_000 });
+
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'dl-seq2seq-'));
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-interface Run {
-  readonly code: number | null;
-  readonly output: string;
-  readonly errors: string;
-}
+const example = (args: readonly string[], interruption: Interruption | null = null): Promise<ExampleRun> =>
+  startExample('attention-seq2seq', args, interruption);
 
-function example(...args: readonly string[]): Promise<Run> {
-  const started = spawn(process.execPath, ['scripts/example.mjs', 'attention-seq2seq', '--', ...args], { cwd: root });
-  let [output, errors] = ['', ''];
-  started.stdout.on('data', (data) => {
-    output += data;
-  });
-  started.stderr.on('data', (data) => {
-    errors += data;
-  });
-  return new Promise((resolve) => started.on('close', (code) => resolve({ code, output, errors })));
-}
+const common = (out: string, epochs = 2): string[] =>
+  argumentsOf({ count: 160, batch: 16, epochs, seed: 2, out: join(folder, out) });
 
-test('ends with one line of JSON and leaves pictures; a checkpoint is gone on from', async () => {
-  const args = ['--count', '160', '--batch', '16', '--epochs', '1', '--json', '--out'];
-  const { code, errors, output } = await example(...args, join(folder, 'a'));
+test('ends with one line of JSON and leaves pictures', async () => {
+  const { code, errors, output } = await example([...common('a'), '--json']);
   expect([code, errors]).toEqual([0, '']);
-  const figures = JSON.parse(output.trim().split('\n').at(-1)!);
-  expect(figures).toMatchObject({ example: 'attention-seq2seq', data: 'dates', epochs: 1 });
+  expect(lastLine(output)).toMatchObject({ example: 'attention-seq2seq', data: 'dates', epochs: 2 });
   const files = ['alignment.svg', 'last.ckpt', 'log.jsonl', 'loss.svg', 'translations.tsv'];
   expect((await readdir(join(folder, 'a'))).sort()).toEqual(files);
   expect((await readFile(join(folder, 'a/translations.tsv'), 'utf8')).trimEnd().split('\n')).toHaveLength(1000);
-  const resumed = await example('--resume', join(folder, 'a/last.ckpt'), '--json', '--out', join(folder, 'b'));
+});
+
+test('interrupted by Ctrl-C, exits with 130; resumed, it ends with the weights of one that was not', async () => {
+  const file = join(folder, 'b/last.ckpt');
+  const { code, output } = await example(common('b'), inEpoch(1, 'SIGINT'));
+  expect(code).toBe(130);
+  expect(output).toContain(`go on with --resume ${file}`);
+  const resumed = await example(argumentsOf({ resume: file, out: join(folder, 'b') }));
   expect([resumed.code, resumed.errors]).toEqual([0, '']);
-  expect(JSON.parse(resumed.output.trim().split('\n').at(-1)!)['validationLoss']).toBe(figures.validationLoss);
-}, 240_000);
+  expect(await weightsIn(file)).toEqual(await weightsIn(join(folder, 'a/last.ckpt')));
+});
+
+test('killed, it leaves a checkpoint that can be read; one that was cut short is refused', async () => {
+  const file = join(folder, 'c/last.ckpt');
+  const { code } = await example(common('c', 60), inEpoch(2, 'SIGKILL'));
+  expect(code).toBeNull();
+  expect((await readCheckpoint(file))['options']).toMatchObject({ epochs: 60, count: 160 });
+  await truncate(file, 5000);
+  const cut = await example(['--resume', file, '--out', join(folder, 'c')]);
+  expect([cut.code, cut.errors]).toEqual([1, expect.stringContaining('it was cut short')]);
+});
 
 test('mistakes: a clear message and exit code 2', async () => {
-  const { code, errors } = await example('--count', 'many');
+  const { code, errors } = await example(['--count', 'many']);
   const message = "attention-seq2seq: --count is a whole number of at least 1, not 'many'. Try --help.\n";
   expect({ code, errors }).toEqual({ code: 2, errors: message });
-  expect(await example('--help')).toMatchObject({ code: 0, output: expect.stringContaining('--resume FILE') });
+  expect(await example(['--help'])).toMatchObject({ code: 0, output: expect.stringContaining('--resume FILE') });
 });

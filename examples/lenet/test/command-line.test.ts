@@ -1,16 +1,21 @@
 /** The example as it is run: its options, its last line, Ctrl-C, resumption, and a process that is killed. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { access, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { generateDigits } from '@dl/data';
-import type { Tensor } from '@dl/tensor';
+import {
+  argumentsOf,
+  type ExampleRun,
+  type Interruption,
+  inEpoch,
+  lastLine,
+  startExample,
+  weightsIn,
+} from '@dl/example-kit/testing';
 import { readCheckpoint } from '@dl/train';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-const root = fileURLToPath(new URL('../../..', import.meta.url));
 let folder: string;
 
 /** An IDX file of bytes. */
@@ -39,57 +44,11 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-interface Run {
-  readonly code: number | null;
-  readonly output: string;
-  readonly errors: string;
-}
+const example = (args: readonly string[], interruption: Interruption | null = null): Promise<ExampleRun> =>
+  startExample('lenet', args, interruption);
 
-/** Starts the example; `watch` sees its output as it comes. */
-function example(
-  args: readonly string[],
-  watch: (output: string, process: ChildProcess) => void = () => {},
-): Promise<Run> {
-  const process_ = spawn(process.execPath, ['scripts/example.mjs', 'lenet', '--', ...args], { cwd: root });
-  let [output, errors] = ['', ''];
-  process_.stdout.on('data', (data) => {
-    output += data;
-    watch(output, process_);
-  });
-  process_.stderr.on('data', (data) => {
-    errors += data;
-  });
-  return new Promise((resolve) => process_.on('close', (code) => resolve({ code, output, errors })));
-}
-
-const common = (out: string, epochs = 3): string[] => [
-  '--data',
-  join(folder, 'digits'),
-  '--epochs',
-  String(epochs),
-  '--seed',
-  '4',
-  '--out',
-  join(folder, out),
-];
-
-/** Sends a signal once an epoch is over. */
-const after = (epoch: number, signal: NodeJS.Signals) => {
-  let sent = false;
-  return (output: string, child: ChildProcess): void => {
-    if (sent || !output.includes(`\nepoch ${epoch}/`)) return;
-    sent = true;
-    child.kill(signal);
-  };
-};
-
-async function weightsIn(file: string): Promise<Record<string, unknown>> {
-  const { model } = await readCheckpoint(file);
-  const entries = Object.entries(model as Record<string, Tensor>);
-  return Object.fromEntries(await Promise.all(entries.map(async ([key, t]) => [key, [...(await t.data())]])));
-}
-
-const lastLine = (output: string): Record<string, unknown> => JSON.parse(output.trim().split('\n').at(-1)!);
+const common = (out: string, epochs = 3): string[] =>
+  argumentsOf({ data: join(folder, 'digits'), epochs, seed: 4, out: join(folder, out) });
 
 describe('a run', () => {
   test('ends with one line of JSON, leaves pictures, and is the same for the same seed', async () => {
@@ -131,7 +90,7 @@ describe('a run', () => {
   });
 
   test('interrupted by Ctrl-C, exits with 130; resumed, it ends with the weights of one that was not', async () => {
-    const { code, output } = await example(common('c'), after(1, 'SIGINT'));
+    const { code, output } = await example(common('c'), inEpoch(1, 'SIGINT'));
     expect(code).toBe(130);
     expect(output).toContain(`go on with --resume ${join(folder, 'c/last.ckpt')}`);
     const resumed = await example(['--resume', join(folder, 'c/last.ckpt'), '--out', join(folder, 'c'), '--json']);
@@ -142,7 +101,7 @@ describe('a run', () => {
 
   test('killed, it leaves a checkpoint that can be read and gone on from', async () => {
     const file = join(folder, 'd/last.ckpt');
-    const { code } = await example(common('d', 60), after(2, 'SIGKILL'));
+    const { code } = await example(common('d', 60), inEpoch(2, 'SIGKILL'));
     expect(code).toBeNull();
     const { progress } = await readCheckpoint(file);
     expect((progress as { epoch: number }).epoch).toBeGreaterThanOrEqual(1);

@@ -1,109 +1,16 @@
-/** The command line: which options there are, what they may be, and what is said if they are not. */
-import { parseArgs } from 'node:util';
+/** What the example can be told. */
+import { notNegative, path, positive, type Settings, seed, whole } from '@dl/example-kit';
 
-export interface Options {
-  /** A text file; null for the project's own documentation. */
-  readonly data: string | null;
-  readonly epochs: number;
-  readonly batch: number;
-  readonly lr: number;
-  readonly seed: number;
-  /** Characters of the sample that is printed. */
-  readonly sample: number;
-  readonly temperature: number;
-  /** A checkpoint to go on from. */
-  readonly resume: string | null;
-  readonly json: boolean;
-  readonly out: string;
-}
-
-/** What decides the outcome of a run; a checkpoint keeps it, and a resumed run takes it from there. */
-export type RunOptions = Pick<Options, 'data' | 'epochs' | 'batch' | 'lr' | 'seed'>;
-
-export const defaults: Options = {
-  data: null,
-  epochs: 5,
-  batch: 32,
-  lr: 4e-3,
-  seed: 0,
-  sample: 500,
-  temperature: 0.8,
-  resume: null,
-  json: false,
-  out: 'out/lstm-lm',
+export const options = {
+  data: path('FILE', "a text; the last tenth is for validation. Without it, this project's documentation"),
+  epochs: whole('times through the text', 5),
+  batch: whole('streams that the text is cut into', 32),
+  lr: positive('learning rate of the first step', 4e-3),
+  seed: seed('of weights and sample'),
+  sample: whole('characters that are written in the end', 500, 0),
+  temperature: notNegative('of that sample: lower is bolder', 0.8),
 };
 
-export const usage = `Trains a character language model: an LSTM of 256 that learns to continue a text.
+export const kept = ['data', 'epochs', 'batch', 'lr', 'seed'] as const;
 
-pnpm example lstm-lm -- [options]
-
-  --data FILE      a text; the last tenth is for validation. Without it, this project's documentation
-  --epochs N       times through the text                (default ${defaults.epochs})
-  --batch N        streams that the text is cut into     (default ${defaults.batch})
-  --lr X           learning rate of the first step       (default ${defaults.lr})
-  --seed N         of weights and sample; the same seed gives the same figures (default ${defaults.seed})
-  --sample N       characters that are written in the end (default ${defaults.sample})
-  --temperature X  of that sample: lower is bolder       (default ${defaults.temperature})
-  --resume FILE    goes on from a checkpoint, with the options that it was begun with
-  --json           the last line is one JSON object with the figures
-  --out DIR        folder for picture, log, sample and checkpoint (default ${defaults.out})
-  --help
-`;
-
-/** A command line that cannot be meant. */
-export class UsageError extends Error {}
-
-const config = {
-  data: { type: 'string' },
-  epochs: { type: 'string' },
-  batch: { type: 'string' },
-  lr: { type: 'string' },
-  seed: { type: 'string' },
-  sample: { type: 'string' },
-  temperature: { type: 'string' },
-  resume: { type: 'string' },
-  json: { type: 'boolean' },
-  out: { type: 'string' },
-  help: { type: 'boolean' },
-} as const;
-
-function parsed(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: config, strict: true }).values;
-  } catch (error) {
-    throw new UsageError((error as Error).message.split('. ')[0]);
-  }
-}
-
-/** What each number may be. */
-const ranges: Readonly<Record<string, readonly [(x: number) => boolean, string]>> = {
-  epochs: [(x) => Number.isSafeInteger(x) && x >= 1, 'a whole number of at least 1'],
-  batch: [(x) => Number.isSafeInteger(x) && x >= 1, 'a whole number of at least 1'],
-  lr: [(x) => x > 0 && Number.isFinite(x), 'a number above 0'],
-  seed: [(x) => Number.isInteger(x) && x >= 0 && x < 2 ** 32, 'a whole number from 0 to 2^32 − 1'],
-  sample: [(x) => Number.isSafeInteger(x) && x >= 0, 'a whole number of at least 0'],
-  temperature: [(x) => x >= 0 && Number.isFinite(x), 'a number of at least 0'],
-};
-
-function numberOf(name: string, text: string): number {
-  const [isRight, expected] = ranges[name]!;
-  const value = Number(text);
-  if (text.trim() === '' || !isRight(value)) throw new UsageError(`--${name} is ${expected}, not '${text}'`);
-  return value;
-}
-
-/**
- * Reads the command line.
- *
- * @returns the options that were given, or null if help was asked for
- * @throws UsageError for an option that is unknown or out of range
- */
-export function readOptions(args: readonly string[]): Partial<Options> | null {
-  const { help, ...given } = parsed(args);
-  if (help) return null;
-  const entries = Object.entries(given).map(([name, value]) => [
-    name,
-    name in ranges ? numberOf(name, String(value)) : value,
-  ]);
-  return Object.fromEntries(entries) as Partial<Options>;
-}
+export type Options = Settings<typeof options>;

@@ -1,10 +1,10 @@
 /** Text that a trained model writes, character by character. */
 import { noGrad } from '@dl/autograd';
+import type { Text } from '@dl/example-kit';
 import { generate } from '@dl/rnn';
 import { compile, type Tensor } from '@dl/tensor';
 import type { CharacterModel } from './model';
 import type { Options } from './options';
-import type { Text } from './text';
 
 /**
  * A sample that begins with a new line, or with the text's first character if it has none.

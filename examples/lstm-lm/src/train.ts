@@ -1,12 +1,13 @@
 /** The training run: text, model, optimiser and schedule put together, and the figures that come out. */
+
 import { DataLoader, type TextBatch, textStreams } from '@dl/data';
+import { nameOf, parameterCount, rounded, type Session, secondsOf, stepMsMedian, type Text } from '@dl/example-kit';
 import { crossEntropy } from '@dl/layers';
 import { Adam, cosine, Schedule } from '@dl/optim';
 import { setSeed } from '@dl/tensor';
-import { type Callback, type FitResult, fit, type InterruptSignal, jsonLines, progress } from '@dl/train';
+import { type Callback, type FitResult, fit } from '@dl/train';
 import { CharacterModel } from './model';
-import type { Options, RunOptions } from './options';
-import type { Text } from './text';
+import type { Options } from './options';
 
 /** Characters of a stream in one step: as far as the gradient reaches back. */
 const STEPS = 64;
@@ -29,20 +30,18 @@ export interface Figures {
 export interface Trained {
   readonly model: CharacterModel;
   readonly result: FitResult;
-  readonly checkpoint: string;
   /** Characters in an epoch. */
   readonly characters: number;
 }
 
 /** Trains with Adam, a learning rate that falls along a cosine, and gradients clipped at norm 1. */
-export async function trainModel(text: Text, options: Options, signal: InterruptSignal): Promise<Trained> {
-  const { epochs, batch: batchSize, lr, seed, resume, out } = options;
+export async function trainModel(text: Text, options: Options, session: Session): Promise<Trained> {
+  const { epochs, batch: batchSize, lr, seed } = options;
   setSeed(seed);
   const model = new CharacterModel(text.tokenizer.vocabulary.size, batchSize);
   const optimizer = new Adam(model.parameters(), { lr });
   const loaderOf = (ids: Int32Array) => new DataLoader(textStreams(ids, { batchSize, steps: STEPS }), { batchSize });
   const train = loaderOf(text.train);
-  const checkpoint = `${out}/last.ckpt`;
   const result = await fit<TextBatch>(model, {
     train,
     validation: loaderOf(text.validation),
@@ -55,13 +54,10 @@ export async function trainModel(text: Text, options: Options, signal: Interrupt
     }),
     loss: crossEntropy,
     clip: { clipNorm: 1 },
-    callbacks: [progress(), jsonLines(`${out}/log.jsonl`), forgetful],
-    checkpoint: { file: checkpoint, everySteps: 200 },
-    parts: { options: keptOptions(options) },
-    ...(resume === null ? {} : { resume }),
-    signal,
+    ...session.fit,
+    callbacks: [...session.fit.callbacks, forgetful],
   });
-  return { model, result, checkpoint, characters: train.length * batchSize * STEPS };
+  return { model, result, characters: train.length * batchSize * STEPS };
 }
 
 /** At the end of an epoch the streams begin anew. */
@@ -73,28 +69,18 @@ const forgetful: Callback = {
   },
 };
 
-/** Puts the options into the checkpoint. They come out of it before the run is set up. */
-const keptOptions = ({ data, epochs, batch, lr, seed }: RunOptions) => ({
-  stateDict: (): RunOptions => ({ data, epochs, batch, lr, seed }),
-  loadStateDict: (): void => {},
-});
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
-const rounded = (value: number, digits: number): number => Number(value.toFixed(digits));
-
 export function figuresOf({ model, result: { history }, characters }: Trained, { data, epochs }: Options): Figures {
   const last = history.at(-1)!;
-  const seconds = history.reduce((sum, report) => sum + report.seconds, 0);
   const { loss } = last.validation!;
   return {
     example: 'lstm-lm',
-    data: data === null ? 'documentation' : data.replace(/^.*\//, ''),
+    data: data === null ? 'documentation' : nameOf(data),
     epochs,
     validationLoss: rounded(loss, 4),
     perplexity: rounded(Math.exp(loss), 3),
     trainLoss: rounded(last.train.loss, 4),
-    stepMsMedian: rounded(median(history.map(({ stepMsMedian }) => stepMsMedian)), 2),
-    charactersPerSecond: Math.round((history.length * characters) / seconds),
-    parameters: model.parameters().reduce((sum, parameter) => sum + parameter.size, 0),
+    stepMsMedian: stepMsMedian(history),
+    charactersPerSecond: Math.round((history.length * characters) / secondsOf(history)),
+    parameters: parameterCount(model),
   };
 }

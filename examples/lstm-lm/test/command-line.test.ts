@@ -1,16 +1,21 @@
 /** The example as it is run: its options, its last line, resumption, and what it says when it cannot. */
-import { spawn } from 'node:child_process';
-import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { Tensor } from '@dl/tensor';
+import {
+  argumentsOf,
+  type ExampleRun,
+  type Interruption,
+  inEpoch,
+  lastLine,
+  startExample,
+  weightsIn,
+} from '@dl/example-kit/testing';
 import { readCheckpoint } from '@dl/train';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 vi.setConfig({ testTimeout: 300_000 }); // each run compiles 64 unrolled time steps, forward and back
 
-const root = fileURLToPath(new URL('../../..', import.meta.url));
 let folder: string;
 
 beforeAll(async () => {
@@ -19,59 +24,32 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-interface Run {
-  readonly code: number | null;
-  readonly output: string;
-  readonly errors: string;
-}
+const example = (args: readonly string[], interruption: Interruption | null = null): Promise<ExampleRun> =>
+  startExample('lstm-lm', args, interruption);
 
-/** Starts the example; it is interrupted once `until` is in its output. */
-function example(args: readonly string[], until: string | null = null): Promise<Run> {
-  const child = spawn(process.execPath, ['scripts/example.mjs', 'lstm-lm', '--', ...args], { cwd: root });
-  let [output, errors] = ['', ''];
-  child.stdout.on('data', (data) => {
-    output += data;
-    if (until === null || !output.includes(until)) return;
-    until = null;
-    child.kill('SIGINT');
-  });
-  child.stderr.on('data', (data) => {
-    errors += data;
-  });
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, output, errors })));
-}
-
-const common = (out: string): string[] => {
-  const options = {
+const common = (out: string, epochs = 3): string[] =>
+  argumentsOf({
     data: join(folder, 'text.txt'),
-    epochs: 3,
+    epochs,
     batch: 4,
     lr: 0.01,
     seed: 4,
     sample: 20,
     out: join(folder, out),
-  };
-  return Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-};
-
-async function weightsIn(file: string): Promise<Record<string, unknown>> {
-  const { model } = await readCheckpoint(file);
-  const entries = Object.entries(model as Record<string, Tensor>);
-  return Object.fromEntries(await Promise.all(entries.map(async ([key, t]) => [key, [...(await t.data())]])));
-}
+  });
 
 describe('a run', () => {
   test('ends with one line of JSON, leaves a picture and a sample, and is the same for the same seed', async () => {
     const first = await example([...common('a'), '--json']);
     const second = await example([...common('b'), '--json']);
     expect([first.code, first.errors]).toEqual([0, '']);
-    const [a, b] = [first, second].map(({ output }) => JSON.parse(output.trim().split('\n').at(-1)!));
+    const [a, b] = [lastLine(first.output), lastLine(second.output)];
     expect(Object.keys(a)).toEqual(
       'example data epochs validationLoss perplexity trainLoss stepMsMedian charactersPerSecond parameters'.split(' '),
     );
     expect(a).toMatchObject({ example: 'lstm-lm', data: 'text.txt', epochs: 3 });
-    expect(a.validationLoss).toBeLessThan(3); // 18 characters: log 18 = 2.89 is no knowledge at all but the count
-    expect(b.validationLoss).toBe(a.validationLoss);
+    expect(a['validationLoss']).toBeLessThan(3); // 18 characters: log 18 = 2.89 is no knowledge at all but the count
+    expect(b['validationLoss']).toBe(a['validationLoss']);
     const sample = await readFile(join(folder, 'a/sample.txt'), 'utf8');
     expect([...sample]).toHaveLength(20);
     expect(await readFile(join(folder, 'b/sample.txt'), 'utf8')).toBe(sample);
@@ -79,29 +57,29 @@ describe('a run', () => {
   });
 
   test('interrupted, exits with 130; resumed, it ends with the weights of one that was not', async () => {
-    const { code, output } = await example(common('c'), '\nepoch 1/');
+    const { code, output } = await example(common('c'), inEpoch(1, 'SIGINT'));
     expect(code).toBe(130);
     expect(output).toContain(`go on with --resume ${join(folder, 'c/last.ckpt')}`);
-    const resumed = await example([
-      '--resume',
-      join(folder, 'c/last.ckpt'),
-      '--out',
-      join(folder, 'c'),
-      '--sample',
-      '0',
-    ]);
+    const out = { resume: join(folder, 'c/last.ckpt'), out: join(folder, 'c'), sample: 0 };
+    const resumed = await example(argumentsOf(out));
     expect([resumed.code, resumed.errors]).toEqual([0, '']);
     expect(await weightsIn(join(folder, 'c/last.ckpt'))).toEqual(await weightsIn(join(folder, 'a/last.ckpt')));
   });
 
+  test('killed, it leaves a checkpoint that can be read; one that was cut short is refused', async () => {
+    const file = join(folder, 'd/last.ckpt');
+    const { code } = await example(common('d', 60), inEpoch(2, 'SIGKILL'));
+    expect(code).toBeNull();
+    expect((await readCheckpoint(file))['options']).toMatchObject({ epochs: 60, batch: 4 });
+    await truncate(file, 5000);
+    const cut = await example(['--resume', file, '--out', join(folder, 'd')]);
+    expect([cut.code, cut.errors]).toEqual([1, expect.stringContaining('it was cut short')]);
+  });
+
   test('a checkpoint of a model of other characters is refused', async () => {
     await writeFile(join(folder, 'other.txt'), 'abcdefg '.repeat(400));
-    const { code, errors } = await example([
-      '--resume',
-      join(folder, 'a/last.ckpt'),
-      '--data',
-      join(folder, 'other.txt'),
-    ]);
+    const args = argumentsOf({ resume: join(folder, 'a/last.ckpt'), data: join(folder, 'other.txt') });
+    const { code, errors } = await example(args);
     expect(code).toBe(1);
     expect(errors).toContain('misshapen: embedding.weight');
   });
@@ -118,10 +96,12 @@ describe('what it is told', () => {
     expect({ code, errors }).toEqual({ code: 2, errors: `lstm-lm: ${message}. Try --help.\n` });
   });
 
-  test('help, a file that is not there, and a text that is too short', async () => {
+  test('help, a file that is not there, and texts that are too short', async () => {
     expect(await example(['--help'])).toMatchObject({ code: 0, output: expect.stringContaining('--resume FILE') });
     expect((await example(['--data', join(folder, 'nowhere')])).errors).toContain('nowhere could not be read');
     await writeFile(join(folder, 'short.txt'), 'too short');
     expect((await example(['--data', join(folder, 'short.txt')])).errors).toContain('9 characters, which is too few');
+    await writeFile(join(folder, 'empty.txt'), '');
+    expect((await example(['--data', join(folder, 'empty.txt')])).errors).toContain('0 characters, which is too few');
   });
 });

@@ -1,7 +1,7 @@
 /** What the translator looks at while it writes: the last layer's attention to the source, averaged over heads. */
 import { noGrad } from '@dl/autograd';
 import { padText, type Tokenizer } from '@dl/data';
-import type { AttentionMap } from './heat-map';
+import type { AttentionMap } from '@dl/example-kit';
 import type { Translator } from './translator';
 
 /** Each token's text; special tokens by their names. */
@@ -24,7 +24,7 @@ export async function attentionMap(
   const rows = (await weights.at(0).array(2)) as number[][];
   const ended = tokenizer.encode(translation, { end: true }); // row i is the attention while token i + 1 is chosen
   return {
-    title: `${source} → ${translation}`,
+    titles: [source, translation],
     columns: pieces(tokenizer, read),
     rows: pieces(tokenizer, ended),
     weights: rows,

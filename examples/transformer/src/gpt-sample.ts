@@ -1,10 +1,9 @@
 /** What the trained GPT writes, and how fast with and without the cache. */
 import { CachedDecoding, type Decoding, generate, WindowDecoding } from '@dl/attention';
+import { rounded, type Text } from '@dl/example-kit';
 import { Generator } from '@dl/tensor';
-import { rounded } from './figures';
 import { GPT, type Gpt } from './gpt-model';
 import type { Options } from './options';
-import type { Text } from './text';
 
 const cachedDecoding = (model: Gpt): Decoding => {
   const options = { vocabulary: model.vocabulary };

@@ -1,13 +1,12 @@
 /** The training run of the GPT: windows of a text, AdamW, a learning rate that rises and then falls along a cosine. */
 import { DataLoader, type TextBatch, textStreams, textWindows } from '@dl/data';
+import { nameOf, parameterCount, rounded, type Session, secondsOf, stepMsMedian, type Text } from '@dl/example-kit';
 import { crossEntropy } from '@dl/layers';
 import { AdamW, cosine, linearWarmup, Schedule } from '@dl/optim';
 import { setSeed } from '@dl/tensor';
-import { type FitResult, fit, type InterruptSignal, jsonLines, progress } from '@dl/train';
-import { keptOptions, median, rounded } from './figures';
+import { type FitResult, fit } from '@dl/train';
 import { GPT, Gpt } from './gpt-model';
 import type { Options } from './options';
-import type { Text } from './text';
 
 /** How often the validation loss is computed. */
 const EVALUATIONS = 4;
@@ -34,7 +33,6 @@ export interface GptFigures {
 export interface TrainedGpt {
   readonly model: Gpt;
   readonly result: FitResult;
-  readonly checkpoint: string;
 }
 
 /** Matrices decay, vectors do not. */
@@ -49,8 +47,8 @@ function optimizerOf(model: Gpt, lr: number): AdamW {
   );
 }
 
-export async function trainGpt(text: Text, options: Options, signal: InterruptSignal): Promise<TrainedGpt> {
-  const { steps, batch: batchSize, lr, seed, resume, out } = options;
+export async function trainGpt(text: Text, options: Options, session: Session): Promise<TrainedGpt> {
+  const { steps, batch: batchSize, lr, seed } = options;
   setSeed(seed);
   const model = new Gpt(text.tokenizer.vocabulary.size);
   const optimizer = optimizerOf(model, lr);
@@ -60,7 +58,6 @@ export async function trainGpt(text: Text, options: Options, signal: InterruptSi
   const streams = textStreams(text.validation, { batchSize: VALIDATION_BATCH, steps: GPT.context });
   const warmup = Math.min(WARMUP, Math.ceil(steps / 10));
   const rate = linearWarmup(warmup, cosine(Math.max(1, epochs * train.length - warmup), { min: lr / 10 }));
-  const checkpoint = `${out}/last.ckpt`;
   const result = await fit<TextBatch>(model, {
     train,
     validation: new DataLoader(streams, { batchSize: VALIDATION_BATCH }),
@@ -70,13 +67,9 @@ export async function trainGpt(text: Text, options: Options, signal: InterruptSi
     forward: ([ids, targets]) => ({ output: model.forward(ids).flatten(0, 1), target: targets.flatten() }),
     loss: crossEntropy,
     clip: { clipNorm: 1 },
-    callbacks: [progress(), jsonLines(`${out}/log.jsonl`)],
-    checkpoint: { file: checkpoint, everySteps: 200 },
-    parts: { options: keptOptions(options) },
-    ...(resume === null ? {} : { resume }),
-    signal,
+    ...session.fit,
   });
-  return { model, result, checkpoint };
+  return { model, result };
 }
 
 export function gptFigures(
@@ -86,19 +79,17 @@ export function gptFigures(
 ): GptFigures {
   const last = history.at(-1)!;
   const { loss } = last.validation!;
-  const stepMsMedian = median(history.map((report) => report.stepMsMedian));
-  const seconds = history.reduce((sum, report) => sum + report.seconds, 0);
   return {
     example: 'transformer',
     mode: 'gpt',
-    data: data === null ? 'documentation' : data.replace(/^.*\//, ''),
+    data: data === null ? 'documentation' : nameOf(data),
     steps: step,
     validationLoss: rounded(loss, 4),
     perplexity: rounded(Math.exp(loss), 3),
     trainLoss: rounded(last.train.loss, 4),
-    stepMsMedian: rounded(stepMsMedian, 2),
-    charactersPerSecond: Math.round((step * batch * GPT.context) / seconds),
-    parameters: model.parameters().reduce((sum, parameter) => sum + parameter.size, 0),
+    stepMsMedian: stepMsMedian(history),
+    charactersPerSecond: Math.round((step * batch * GPT.context) / secondsOf(history)),
+    parameters: parameterCount(model),
     tokensPerSecond,
   };
 }

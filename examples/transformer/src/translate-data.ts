@@ -11,8 +11,8 @@ import {
   type Tokenizer,
   type WrittenDate,
 } from '@dl/data';
+import { encodePairs, type Pair } from '@dl/example-kit';
 import { ValueError } from '@dl/tensor';
-import { encodePairs, type Pair } from './pairs';
 
 export interface Translation {
   readonly name: 'dates' | 'sentences';

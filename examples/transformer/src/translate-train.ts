@@ -1,12 +1,20 @@
 /** The training run of the translator, and its figures. */
+import {
+  nameOf,
+  type PairBatch,
+  PairLoader,
+  parameterCount,
+  rounded,
+  type Session,
+  secondsOf,
+  stepMsMedian,
+} from '@dl/example-kit';
 import { crossEntropy } from '@dl/layers';
 import { Adam, cosine, linearWarmup, Schedule } from '@dl/optim';
 import { setSeed, type Tensor } from '@dl/tensor';
-import { type FitResult, fit, type InterruptSignal, jsonLines, progress } from '@dl/train';
+import { type FitResult, fit } from '@dl/train';
 import { bleu } from './bleu';
-import { keptOptions, median, rounded } from './figures';
 import type { Options } from './options';
-import { type PairBatch, PairLoader } from './pairs';
 import { BeamTranslator } from './translate';
 import type { Translation } from './translate-data';
 import { Translator, type TranslatorSize } from './translator';
@@ -30,7 +38,6 @@ export interface TranslateFigures {
 export interface TrainedTranslator {
   readonly model: Translator;
   readonly result: FitResult;
-  readonly checkpoint: string;
 }
 
 const sizes = {
@@ -59,9 +66,9 @@ function predict(model: Translator, { source, padding, target }: PairBatch): { o
 export async function trainTranslator(
   data: Translation,
   options: Options,
-  signal: InterruptSignal,
+  session: Session,
 ): Promise<TrainedTranslator> {
-  const { steps, batch: batchSize, lr, seed, resume, out } = options;
+  const { steps, batch: batchSize, lr, seed } = options;
   setSeed(seed);
   const { vocabulary } = data.tokenizer;
   const size: TranslatorSize = { vocabulary: vocabulary.size, ...sizes[data.name] };
@@ -74,7 +81,6 @@ export async function trainTranslator(
   const epochs = Math.max(1, Math.round(steps / train.length));
   const total = epochs * train.length;
   const warmup = Math.ceil(total / 10);
-  const checkpoint = `${out}/last.ckpt`;
   const result = await fit<PairBatch>(model, {
     train,
     validation: new PairLoader(data.validation, { ...batches, shuffle: false }),
@@ -85,13 +91,9 @@ export async function trainTranslator(
     loss: (output, target) =>
       crossEntropy(output, target, { ignoreIndex: padId, labelSmoothing: SMOOTHING[data.name] }),
     clip: { clipNorm: 1 },
-    callbacks: [progress(), jsonLines(`${out}/log.jsonl`)],
-    checkpoint: { file: checkpoint, everySteps: 200 },
-    parts: { options: keptOptions(options) },
-    ...(resume === null ? {} : { resume }),
-    signal,
+    ...session.fit,
   });
-  return { model, result, checkpoint };
+  return { model, result };
 }
 
 /** Translations of the test texts. */
@@ -112,17 +114,14 @@ export function translateFigures(
   return {
     example: 'transformer',
     mode: 'translate',
-    data: folder === null ? 'dates' : folder.replace(/\/+$/, '').replace(/^.*\//, ''),
+    data: folder === null ? 'dates' : nameOf(folder),
     steps: step,
     validationLoss: rounded(history.at(-1)!.validation!.loss, 4),
     exactMatches: rounded(exact / references.length, 4),
     bleu: rounded(bleu(translations, references), 2),
     beams,
-    stepMsMedian: rounded(median(history.map((report) => report.stepMsMedian)), 2),
-    trainSeconds: rounded(
-      history.reduce((sum, report) => sum + report.seconds, 0),
-      1,
-    ),
-    parameters: model.parameters().reduce((sum, parameter) => sum + parameter.size, 0),
+    stepMsMedian: stepMsMedian(history),
+    trainSeconds: rounded(secondsOf(history), 1),
+    parameters: parameterCount(model),
   };
 }

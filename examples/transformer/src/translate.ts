@@ -64,7 +64,11 @@ export class BeamTranslator {
     );
   }
 
-  /** The best hypothesis for each text. */
+  /**
+   * The best hypothesis for each text.
+   *
+   * @throws ValueError for a text of more tokens than `sourceLength`
+   */
   async translate(texts: readonly string[]): Promise<string[]> {
     const { sentences } = this.options;
     const found: string[] = [];
@@ -79,7 +83,7 @@ export class BeamTranslator {
       vocabulary.required('translate', role),
     );
     const full = [...texts, ...Array<string>(sentences - texts.length).fill(texts[0]!)];
-    const ids = full.map((text) => this.tokenizer.encode(text, { end: true }).slice(-sourceLength));
+    const ids = full.map((text) => this.tokenizer.encode(text, { end: true }));
     const source = padText(ids, padId!, sourceLength);
     noGrad(() => this.#memory.fill(source.ids, source.mask.not()));
     const prompts = full.map(() => [beginId!]);

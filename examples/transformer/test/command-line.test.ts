@@ -1,13 +1,22 @@
-/** The example as it is run, for a few steps: its last line, its files, resumption, and what it says to mistakes. */
-import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+/** The example as it is run, for a few steps: its last line, its files, Ctrl-C, resumption, and what it says to mistakes. */
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  argumentsOf,
+  type ExampleRun,
+  type Interruption,
+  inEpoch,
+  lastLine,
+  startExample,
+  weightsIn,
+} from '@dl/example-kit/testing';
+import { readCheckpoint } from '@dl/train';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
-const root = fileURLToPath(new URL('../../..', import.meta.url));
+vi.setConfig({ testTimeout: 240_000 });
+
 let folder: string;
 
 const words = ['a dog runs', 'the cat sleeps', 'two men walk', 'a child plays', 'the woman reads a book'];
@@ -16,38 +25,49 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'dl-transformer-'));
   await writeFile(join(folder, 'text.txt'), 'To be, or not to be, that is the question.\n'.repeat(600));
   for (const part of ['train', 'val', 'test_2016_flickr']) {
-    const lines = Array.from({ length: part === 'train' ? 200 : 20 }, (_, i) => words[i % words.length]!);
+    const lines = Array.from({ length: part === 'train' ? 100 : 20 }, (_, i) => words[i % words.length]!);
     await writeFile(join(folder, `${part}.en.gz`), gzipSync(lines.join('\n')));
     await writeFile(join(folder, `${part}.de`), lines.map((line) => line.toUpperCase()).join('\n'));
   }
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-interface Run {
-  readonly code: number | null;
-  readonly output: string;
-  readonly errors: string;
+const example = (args: readonly string[], interruption: Interruption | null = null): Promise<ExampleRun> =>
+  startExample('transformer', args, interruption);
+
+const gpt = (out: string, steps = 12): string[] => [
+  'gpt',
+  ...argumentsOf({ data: join(folder, 'text.txt'), steps, batch: 4, sample: 20, out: join(folder, out) }),
+];
+const translate = (out: string, steps = 12): string[] => [
+  'translate',
+  ...argumentsOf({ data: folder, steps, batch: 16, beams: 2, out: join(folder, out) }),
+];
+
+/** A run that was interrupted, and goes on to its end. */
+async function resumedAfterSignal(args: readonly string[], out: string): Promise<void> {
+  const file = join(folder, out, 'last.ckpt');
+  const { code, output } = await example(args, inEpoch(1, 'SIGINT'));
+  expect(code).toBe(130);
+  expect(output).toContain(`go on with --resume ${file}`);
+  const resumed = await example(argumentsOf({ resume: file, sample: 0, out: join(folder, out) }));
+  expect([resumed.code, resumed.errors]).toEqual([0, '']);
+  expect(resumed.output).toContain('going on after step');
 }
 
-function example(...args: readonly string[]): Promise<Run> {
-  const started = spawn(process.execPath, ['scripts/example.mjs', 'transformer', '--', ...args], { cwd: root });
-  let [output, errors] = ['', ''];
-  started.stdout.on('data', (data) => {
-    output += data;
-  });
-  started.stderr.on('data', (data) => {
-    errors += data;
-  });
-  return new Promise((resolve) => started.on('close', (code) => resolve({ code, output, errors })));
+/** A run that was killed, whose checkpoint is then cut short. */
+async function refusedWhenCut(args: readonly string[], out: string): Promise<void> {
+  const file = join(folder, out, 'last.ckpt');
+  expect((await example(args, inEpoch(2, 'SIGKILL'))).code).toBeNull();
+  expect((await readCheckpoint(file))['options']).toMatchObject({ mode: args[0] });
+  await truncate(file, 5000);
+  const cut = await example(['--resume', file, '--out', join(folder, out)]);
+  expect([cut.code, cut.errors]).toEqual([1, expect.stringContaining('it was cut short')]);
 }
-
-const lastLine = (output: string): Record<string, unknown> => JSON.parse(output.trim().split('\n').at(-1)!);
 
 describe('gpt', () => {
-  test('learns, writes, leaves files; the same seed gives the same; a checkpoint is gone on from', async () => {
-    const text = join(folder, 'text.txt');
-    const common = ['gpt', '--data', text, '--steps', '12', '--batch', '4', '--sample', '20', '--json', '--out'];
-    const [a, b] = [await example(...common, join(folder, 'a')), await example(...common, join(folder, 'b'))];
+  test('learns, writes, leaves files; the same seed gives the same', async () => {
+    const [a, b] = [await example([...gpt('a'), '--json']), await example([...gpt('b'), '--json'])];
     expect([a.code, a.errors]).toEqual([0, '']);
     const figures = lastLine(a.output);
     expect(figures).toMatchObject({ example: 'transformer', mode: 'gpt', data: 'text.txt', steps: 12 });
@@ -55,40 +75,23 @@ describe('gpt', () => {
     expect(lastLine(b.output)['validationLoss']).toBe(figures['validationLoss']);
     expect((await readdir(join(folder, 'a'))).sort()).toEqual(['last.ckpt', 'log.jsonl', 'loss.svg', 'sample.txt']);
     expect([...(await readFile(join(folder, 'a/sample.txt'), 'utf8'))]).toHaveLength(28);
-    const resumed = await example(
-      '--resume',
-      join(folder, 'a/last.ckpt'),
-      '--sample',
-      '0',
-      '--json',
-      '--out',
-      join(folder, 'c'),
-    );
-    expect([resumed.code, resumed.errors]).toEqual([0, '']);
-    expect(lastLine(resumed.output)['validationLoss']).toBe(figures['validationLoss']);
-  }, 240_000);
+  });
+
+  test('interrupted by Ctrl-C, exits with 130; resumed, it ends with the weights of one that was not', async () => {
+    await resumedAfterSignal(gpt('c'), 'c');
+    expect(await weightsIn(join(folder, 'c/last.ckpt'))).toEqual(await weightsIn(join(folder, 'a/last.ckpt')));
+  });
+
+  test('killed, it leaves a checkpoint that can be read; one that was cut short is refused', () =>
+    refusedWhenCut(gpt('d', 80), 'd'));
 });
 
 describe('translate', () => {
   test('sentences of a folder: figures, translations and attention maps', async () => {
-    const out = join(folder, 'd');
-    const args = [
-      'translate',
-      '--data',
-      folder,
-      '--steps',
-      '6',
-      '--batch',
-      '16',
-      '--beams',
-      '2',
-      '--json',
-      '--out',
-      out,
-    ];
-    const { code, errors, output } = await example(...args);
+    const { code, errors, output } = await example([...translate('e'), '--json']);
     expect([code, errors]).toEqual([0, '']);
     expect(lastLine(output)).toMatchObject({ mode: 'translate', beams: 2 });
+    const out = join(folder, 'e');
     expect((await readdir(out)).sort()).toEqual([
       'attention.svg',
       'last.ckpt',
@@ -98,7 +101,13 @@ describe('translate', () => {
     ]);
     expect((await readFile(join(out, 'translations.tsv'), 'utf8')).trimEnd().split('\n')).toHaveLength(20);
     expect(await readFile(join(out, 'attention.svg'), 'utf8')).toMatch(/^<svg[\s\S]*<\/svg>\n$/);
-  }, 240_000);
+  });
+
+  test('interrupted by Ctrl-C and resumed; killed, and its checkpoint cut short', async () => {
+    await resumedAfterSignal(translate('f'), 'f');
+    expect(await weightsIn(join(folder, 'f/last.ckpt'))).toEqual(await weightsIn(join(folder, 'e/last.ckpt')));
+    await refusedWhenCut(translate('g', 600), 'g');
+  });
 });
 
 describe('what it is told', () => {
@@ -109,14 +118,25 @@ describe('what it is told', () => {
     [['--lr', 'x'], "--lr is a number above 0, not 'x'"],
     [['--step', '3'], "Unknown option '--step'"],
   ])('%j: a clear message and exit code 2', async (args, message) => {
-    const { code, errors, output } = await example(...args);
+    const { code, errors, output } = await example(args);
     expect({ code, output, errors }).toEqual({ code: 2, output: '', errors: `transformer: ${message}. Try --help.\n` });
   });
 
-  test('help, and a folder that is not there', async () => {
-    expect(await example('--help')).toMatchObject({ code: 0, output: expect.stringContaining('--resume FILE') });
-    const { code, errors } = await example('translate', '--data', join(folder, 'nowhere'));
-    expect(code).toBe(1);
-    expect(errors).toContain(`there is no file ${join(folder, 'nowhere', 'train.de')}`);
+  test('help, folders without text, and a checkpoint of another architecture', async () => {
+    expect(await example(['--help'])).toMatchObject({ code: 0, output: expect.stringContaining('--resume FILE') });
+    const nowhere = await example(['translate', '--data', join(folder, 'nowhere')]);
+    expect([nowhere.code, nowhere.errors]).toEqual([
+      1,
+      expect.stringContaining(`there is no file ${folder}/nowhere/train.de`),
+    ]);
+    const resume = join(folder, 'a/last.ckpt');
+    const other = await example(['translate', ...argumentsOf({ resume, data: folder })]);
+    expect([other.code, other.errors]).toEqual([
+      2,
+      expect.stringContaining('a checkpoint of the mode gpt, not of translate'),
+    ]);
+    await writeFile(join(folder, 'short.txt'), 'abcdefghij'.repeat(3000));
+    const misfit = await example(argumentsOf({ resume, data: join(folder, 'short.txt') }));
+    expect([misfit.code, misfit.errors]).toEqual([1, expect.stringContaining('misshapen: tokens.weight')]);
   });
 });

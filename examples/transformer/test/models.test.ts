@@ -36,6 +36,8 @@ test('texts are translated alike alone and side by side; maps have a row for eac
   const together = await new BeamTranslator(model, tokenizer, { ...options, sentences: 2 }).translate(texts);
   const alone = await new BeamTranslator(model, tokenizer, { ...options, sentences: 1 }).translate(texts);
   expect(together).toEqual(alone);
+  const translator = new BeamTranslator(model, tokenizer, { ...options, sentences: 1 });
+  await expect(translator.translate(['0123456789'])).rejects.toThrow('a sequence has 11 tokens, but the length is 8');
   const map = await attentionMap(model, tokenizer, '12-3', '7');
   expect([map.columns, map.rows]).toEqual([
     ['1', '2', '-', '3', '<eos>'],

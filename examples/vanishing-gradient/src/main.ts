@@ -6,6 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cpu } from '@dl/backend-cpu';
+import { lineCharts } from '@dl/example-kit';
 import { GRU, gradientNorms, inspect, LSTM, type Recurrent, RNN } from '@dl/rnn';
 import { rand, setBackend, setSeed, zeros } from '@dl/tensor';
 
@@ -33,34 +34,21 @@ async function sharesOf(layer: Recurrent): Promise<number[]> {
   return norms.map((norm) => norm / norms.at(-1)!);
 }
 
-const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM, DECADES] = [640, 360, 56, 150, 48, 44, 20];
-const colours = ['#d9480f', '#1f6feb', '#2b8a3e', '#74a7f5', '#8ccf9a'];
+const colours = ['#d9480f', '#1f6feb', '#2b8a3e', '#7c3aed', '#0b7285'];
 
-/** The shares over time on a scale of powers of ten; what is below the last one is left out. */
-function draw(series: Readonly<Record<string, readonly number[]>>): string {
-  const x = (t: number): number => LEFT + ((WIDTH - LEFT - RIGHT) * t) / (STEPS - 1);
-  const y = (share: number): number => TOP + ((HEIGHT - TOP - BOTTOM) * -Math.log10(share)) / DECADES;
-  const text = (at: number, down: number, content: string, rest: string): string =>
-    `<text x="${at}" y="${down}" ${rest}>${content}</text>`;
-  const grid = Array.from({ length: DECADES / 5 + 1 }, (_, i) => {
-    const at = y(10 ** (-5 * i));
-    const label = text(LEFT - 8, at + 4, `1e-${5 * i}`, 'font-size="11" fill="#7b8794" text-anchor="end"');
-    return `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at}" y2="${at}" stroke="#e4e7eb"/>${label}`;
-  });
-  const lines = Object.entries(series).map(([name, shares], i) => {
-    const points = shares.flatMap((s, t) => (s > 10 ** -DECADES ? [`${x(t).toFixed(1)},${y(s).toFixed(1)}`] : []));
-    const label = text(WIDTH - RIGHT + 12, TOP + 18 * i + 8, name, `font-size="12" fill="${colours[i]}"`);
-    return `<polyline points="${points.join(' ')}" fill="none" stroke="${colours[i]}" stroke-width="2"/>${label}`;
-  });
-  const title = text(LEFT, 26, 'Gradient that reaches each time step, as a share of the last', 'font-size="15"');
-  const axis = text(
-    (LEFT + WIDTH - RIGHT) / 2,
-    HEIGHT - 12,
-    `time step 1 to ${STEPS}`,
-    'font-size="11" fill="#7b8794" text-anchor="middle"',
-  );
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" font-family="system-ui, Arial, sans-serif">\n<rect width="100%" height="100%" fill="#fff"/>\n${[title, ...grid, axis, ...lines].join('\n')}\n</svg>\n`;
-}
+/** The shares over time on a scale of powers of ten. */
+const draw = (series: Readonly<Record<string, readonly number[]>>): string =>
+  lineCharts([
+    {
+      title: 'Gradient that reaches each time step, as a share of the last',
+      series: Object.entries(series).map(([name, values], i) => ({ name, colour: colours[i]!, values })),
+      along: 'time step',
+      format: () => '',
+      ticks: '.0e',
+      logFrom: 1e-20,
+      width: 640,
+    },
+  ]);
 
 setBackend(await cpu());
 setSeed(Number(values.seed));

@@ -1,6 +1,7 @@
 /** The confusion matrix: rows are true digits, columns predicted ones; mistakes are coloured by how many there are. */
+
+import { document, faint, ink, text } from '@dl/example-kit';
 import { scaleLinear } from 'd3-scale';
-import { document, faint, ink, text } from './svg';
 
 const CELL = 44;
 const [LEFT, TOP] = [70, 96];

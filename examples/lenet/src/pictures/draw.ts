@@ -1,6 +1,4 @@
 /** Which pictures a run leaves behind, and under which names. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { EpochReport } from '@dl/train';
 import type { LeNet } from '../model';
 import type { Predictions } from '../predict';
@@ -9,22 +7,17 @@ import { curves } from './curves';
 import { filterPicture } from './filters';
 import { mistakesChart } from './mistakes';
 
-/** Writes the pictures to a folder, and returns their paths. */
-export async function drawPictures(
-  out: string,
+export async function picturesOf(
   model: LeNet,
   history: readonly EpochReport[],
   predictions: Predictions,
-): Promise<string[]> {
+): Promise<Readonly<Record<string, string | Uint8Array>>> {
   const weight = model.parameters()[0]!; // [6, 1, 5, 5]
   const [count, , side] = weight.dims(4);
-  const files: Readonly<Record<string, string | Uint8Array>> = {
+  return {
     'curves.svg': curves(history),
     'filters.png': filterPicture(await weight.data('f32'), count, side),
     'confusion.svg': confusionChart(predictions.confusion),
     'mistakes.svg': mistakesChart(predictions.mistakes),
   };
-  await mkdir(out, { recursive: true });
-  for (const [name, content] of Object.entries(files)) await writeFile(join(out, name), content);
-  return Object.keys(files).map((name) => join(out, name));
 }

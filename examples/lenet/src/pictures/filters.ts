@@ -1,6 +1,6 @@
 /** The filters of the first layer, side by side: blue takes ink away, orange asks for it, white does not care. */
 import { scaleLinear } from 'd3-scale';
-import { png } from './svg';
+import { png } from './png';
 
 const SCALE = 20;
 /** White pixels between filters. */

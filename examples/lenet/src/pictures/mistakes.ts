@@ -1,6 +1,8 @@
 /** The worst mistakes: the pictures that the model was surest of, and wrong. */
+
+import { document, faint, orange, text } from '@dl/example-kit';
 import type { Mistake } from '../predict';
-import { document, faint, image, orange, png, text } from './svg';
+import { image, png } from './png';
 
 const [COLUMNS, SIDE, GAP, CAPTION] = [8, 84, 14, 44];
 const [LEFT, TOP] = [24, 72];
