@@ -1,4 +1,4 @@
-// How Chromium is started: headless, with WebGPU on a software adapter, with no word to the outside.
+// How Chromium is started: headless, with WebGPU and WebGL on software, with no word to the outside.
 import { chromium } from 'playwright-core';
 import { findChromium } from './find-chromium.mjs';
 
@@ -11,6 +11,9 @@ const flags = [
   '--disable-sync',
   '--enable-unsafe-webgpu',
   '--use-webgpu-adapter=swiftshader',
+  '--use-gl=angle',
+  '--use-angle=swiftshader',
+  '--enable-unsafe-swiftshader',
 ];
 
 /**

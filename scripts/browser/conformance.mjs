@@ -20,16 +20,28 @@ const rows = {
     make: `import { webgpu } from '@dl/backend-gpu'; export const make = () => webgpu();`,
     known: { 'cast to f64': 'WebGPU has no f64' },
   },
+  'gpujs-webgl2': gpujs('webgl2'),
+  'gpujs-webgl': gpujs('webgl'),
+  'gpujs-webgpu': gpujs('webgpu'),
 };
+
+/** gpu.js in one of its modes. Compiling thousands of shaders takes hours, so it runs a part. */
+function gpujs(mode) {
+  return {
+    make: `import { gpujs } from '@dl/backend-gpu'; export const make = () => gpujs({ mode: '${mode}', warn: console.log });`,
+    known: { 'cast to f64': 'gpu.js has no f64' },
+    options: { programs: 20, every: 12 },
+  };
+}
 
 /** Where the bundle is served, so that paths relative to it find the reference vectors. */
 const at = '/packages/testing/src/golden/bundle.js';
 
-const program = ({ make, known }) => `
+const program = ({ make, known, options = { programs: 40 } }) => `
   import { conformance } from '@dl/testing/conformance';
   import { runTests } from 'vitest';
   ${make}
-  conformance(make, { programs: 40, known: ${JSON.stringify(known)} });
+  conformance(make, ${JSON.stringify({ ...options, known })});
   runTests((result) => postMessage(result)).then(() => postMessage('end'), (error) => postMessage({ name: 'the suite', error: error.message }));
 `;
 
@@ -60,7 +72,7 @@ async function bundle(row) {
     },
     conditions: ['@dl/source'],
     plugins: [inPlace],
-    external: ['node:*', 'webgpu', 'gpu.js'],
+    external: ['node:*', 'webgpu'],
     bundle: true,
     write: false,
     format: 'esm',

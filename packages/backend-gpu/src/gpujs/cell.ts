@@ -28,18 +28,18 @@ const call =
 const unary = {
   neg: (x) => `(-${x})`,
   abs: call('Math.abs'),
-  sign: call('Math.sign'),
+  sign: call('signOf'),
   floor: call('floorOf'),
   ceil: call('ceilOf'),
-  round: call('roundEven'),
+  round: call('roundToEven'),
   sqrt: call('Math.sqrt'),
   reciprocal: (x) => `(1 / ${x})`,
-  exp: call('Math.exp'),
-  log: call('Math.log'),
+  exp: call('expOf'),
+  log: call('logOf'),
   log1p: call('log1pOf'),
   expm1: call('expm1Of'),
-  sin: call('Math.sin'),
-  cos: call('Math.cos'),
+  sin: call('sinOf'),
+  cos: call('cosOf'),
   tanh: call('tanhOf'),
   erf: call('erf'),
   not: (x) => `(1 - ${x})`,
@@ -52,8 +52,8 @@ const binary: Partial<Record<BinaryOp, (x: string, y: string) => string>> = {
   pow: call('power'),
   max: call('maximum'),
   min: call('minimum'),
-  eq: call('equal'),
-  lt: call('less'),
+  eq: call('isEqual'),
+  lt: call('isLess'),
   // Of booleans, which are 0 and 1.
   and: (x, y) => `(${x} * ${y})`,
   or: call('maximum'),
@@ -164,9 +164,9 @@ class CellRenderer {
       case 'check':
         return `real(${args[0]})`;
       case 'cast':
-        return dtype === 'bool' ? `truth(${args[0]})` : `real(${args[0]})`;
+        return dtype === 'bool' ? `isTrue(${args[0]})` : `real(${args[0]})`;
       case 'where':
-        return `select(${args.join(', ')})`;
+        return `choose(${args.join(', ')})`;
       case 'mod': {
         const [x, y] = args;
         return isFloat(dtype) ? this.rounded(dtype, `floorMod(${x}, ${y})`) : `(${x} - quotient(${x}, ${y}) * ${y})`;
