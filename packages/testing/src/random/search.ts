@@ -6,6 +6,7 @@ import { type Backend, schedule } from '@dl/tensor';
 import fc from 'fast-check';
 import { programArbitrary } from './arbitrary';
 import type { ProgramCase } from './builder';
+import { fitted } from './narrow';
 import { checkProgram, type Scheduler } from './run';
 
 export interface SearchOptions {
@@ -69,7 +70,9 @@ export async function searchPrograms(backend: Backend, options: SearchOptions): 
   let ran = 0;
   for (let first = 0; first < runs; first += batch) {
     const parameters = { seed: seed + first / batch, numRuns: Math.min(batch, runs - first) };
-    const property = fc.asyncProperty(programArbitrary().filter(filter), (p) => check(backend, scheduler, p));
+    const property = fc.asyncProperty(programArbitrary().filter(filter), (p) =>
+      check(backend, scheduler, fitted(backend, p)),
+    );
     const details = await fc.check(property, parameters);
     ran += details.numRuns;
     if (details.failed) failures.push(`seed ${parameters.seed}: ${(details.errorInstance as Error)?.message}`);
