@@ -13,7 +13,7 @@ import {
   ValueError,
 } from '@dl/tensor';
 import type { GpuBackend } from '../first-available';
-import { tuningFor } from '../wgsl/contraction/plan';
+import { type Tuning, tuningFor } from '../wgsl/contraction/plan';
 import { rendersKernel } from '../wgsl/render';
 import { type GpuDevice, requestDevice } from './adapter';
 import { Arena } from './arena';
@@ -30,6 +30,11 @@ export interface WebGpuOptions {
   readonly powerPreference?: 'low-power' | 'high-performance';
   /** Most memory that tensors may take, in bytes. Default: as much as the device gives. */
   readonly maxBytes?: number;
+}
+
+/** Besides what users choose, what tests do. */
+export interface InternalOptions extends WebGpuOptions {
+  readonly tuning?: Tuning;
 }
 
 /** What a backend has done so far, for tests. */
@@ -70,7 +75,10 @@ export class WebGpuBackend implements GpuBackend {
   #lostError: BackendError | null = null;
   #disposed = false;
 
-  constructor({ device, info, isFallback }: GpuDevice, { maxBytes = Number.POSITIVE_INFINITY }: WebGpuOptions) {
+  constructor(
+    { device, info, isFallback }: GpuDevice,
+    { maxBytes = Number.POSITIVE_INFINITY, tuning }: InternalOptions,
+  ) {
     this.device = device;
     this.#info = info;
     this.isFallback = isFallback;
@@ -95,7 +103,7 @@ export class WebGpuBackend implements GpuBackend {
       pipelines: this.#pipelines,
       arena: new Arena(this.#pool),
       fault,
-      tuning: tuningFor(info.vendor, isFallback),
+      tuning: tuning ?? tuningFor(info.vendor, isFallback),
       nameFault: (name) => {
         this.#faultNames.set(++faultIds, name);
         return faultIds;
@@ -359,7 +367,7 @@ function checkBytes(operation: string, storage: Storage, byteOffset: number, byt
 }
 
 /** As `webgpu`, with what tests look at. */
-export async function createWebGpu(options: WebGpuOptions = {}): Promise<WebGpuBackend> {
+export async function createWebGpu(options: InternalOptions = {}): Promise<WebGpuBackend> {
   return new WebGpuBackend(await requestDevice(options.powerPreference), options);
 }
 
