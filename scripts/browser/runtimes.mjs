@@ -8,7 +8,7 @@ const runtimes = [
   { name: 'bun', version: '1.4.5', run: ['run'] },
 ];
 const programs = ['train.mjs', 'train-here.mjs'];
-const rows = ['cpu, 1 thread', 'cpu, 2 threads'];
+const rows = ['cpu, 1 thread', 'cpu, all threads'];
 
 /**
  * Runs the programs in a project that has installed the packages.

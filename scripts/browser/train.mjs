@@ -10,7 +10,7 @@ export async function exportsOf(names) {
 /** How each backend is made. A row throws where the backend has no place. */
 const backends = {
   'cpu, 1 thread': async () => (await import('@dl/backend-cpu')).cpu({ threads: 1 }),
-  'cpu, 2 threads': async () => (await import('@dl/backend-cpu')).cpu({ threads: 2 }),
+  'cpu, all threads': async () => (await import('@dl/backend-cpu')).cpu(),
   webgpu: async () => (await import('@dl/backend-gpu')).webgpu(),
   'gpu.js': async () => (await import('@dl/backend-gpu')).gpujs(),
 };

@@ -1,5 +1,6 @@
 /** The backends that the page offers, a row each: how it is found out whether one can run here, and how it starts. */
 import { cpu } from '@dl/backend-cpu';
+import { webgpu } from '@dl/backend-gpu';
 import type { Backend } from '@dl/tensor';
 import type { BackendChoice, BackendName } from '../messages';
 
@@ -10,7 +11,18 @@ interface Row {
   start(): Promise<Backend>;
 }
 
+interface Gpu {
+  requestAdapter(): Promise<unknown>;
+}
+
 const threads = (): number => (globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1);
+
+/** Starting and ending a device is the only way to know. */
+async function whyNoWebGpu(): Promise<string | null> {
+  const { gpu } = navigator as { readonly gpu?: Gpu };
+  if (!gpu) return 'this browser has none, or the page came neither by HTTPS nor from localhost';
+  return (await gpu.requestAdapter()) ? null : 'this browser finds no GPU that it may use';
+}
 
 const rows: Readonly<Record<BackendName, Row>> = {
   cpu: {
@@ -20,13 +32,11 @@ const rows: Readonly<Record<BackendName, Row>> = {
   },
   webgpu: {
     label: () => 'WebGPU',
-    unavailable: async () => 'not built yet',
-    start: async () => {
-      throw new Error('not built yet');
-    },
+    unavailable: whyNoWebGpu,
+    start: () => webgpu(),
   },
   gpujs: {
-    label: () => 'gpu.js (WebGL)',
+    label: () => 'gpu.js',
     unavailable: async () => 'not built yet',
     start: async () => {
       throw new Error('not built yet');
