@@ -13,7 +13,7 @@ export default defineConfig(({ mode }) => {
     // Workspace packages as their sources, so that nothing has to be built first.
     resolve: { conditions: ['@dl/source', 'module', 'browser', 'import', 'default'] },
     worker: { format: 'es' },
-    optimizeDeps: { include: ['d3-scale', 'd3-shape'] },
+    optimizeDeps: { include: ['d3-scale', 'd3-shape', 'gpu.js'] },
     server: { headers },
     preview: { headers },
     build: { target: 'es2022' },

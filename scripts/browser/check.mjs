@@ -53,13 +53,14 @@ async function exportsHere() {
 }
 
 /** Training on one backend lowers the loss. */
-async function checkTraining(browser, url, { backend, on, describes, says }) {
+async function checkTraining(browser, url, { backend, on, describes, says, script }) {
   const name = `${on}: trains on ${backend}`;
   const tab = await browser.newPage();
   const lines = [];
   tab.on('console', (message) => lines.push(message.text()));
   try {
     await tab.goto(url);
+    if (script) await tab.addScriptTag({ url: script });
     const { losses, describe } = await inPage(tab, 'train', backend);
     const problems = [
       losses.at(-1) < 0.7 * losses[0] ? '' : 'the loss does not fall',

@@ -9,6 +9,9 @@ const flags = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+];
+/** WebGPU and WebGL on the processor. */
+const softwareGpu = [
   '--enable-unsafe-webgpu',
   '--use-webgpu-adapter=swiftshader',
   '--use-gl=angle',
@@ -28,4 +31,5 @@ export function whyNoChromium() {
 }
 
 /** Starts the browser; answers Playwright's `Browser`. */
-export const launchChromium = () => chromium.launch({ executablePath: findChromium(), headless: true, args: flags });
+export const launchChromium = ({ webgpu = true } = {}) =>
+  chromium.launch({ executablePath: findChromium(), headless: true, args: [...flags, ...(webgpu ? softwareGpu : [])] });

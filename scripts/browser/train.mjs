@@ -12,7 +12,7 @@ const backends = {
   'cpu, 1 thread': async () => (await import('@dl/backend-cpu')).cpu({ threads: 1 }),
   'cpu, all threads': async () => (await import('@dl/backend-cpu')).cpu(),
   webgpu: async () => (await import('@dl/backend-gpu')).webgpu(),
-  'gpu.js': async () => (await import('@dl/backend-gpu')).gpujs(),
+  'gpu.js': async () => (await import('@dl/backend-gpu')).gpujs({ mode: 'webgl2', library: globalThis.GPU }),
 };
 
 /**

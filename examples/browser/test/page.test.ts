@@ -161,6 +161,26 @@ describe.skipIf(reason !== undefined)('the page', () => {
     await inPhase(page, 'trained');
   });
 
+  test('goes on on WebGPU where the CPU was, and back', async () => {
+    const step = await figure(page, 'step');
+    await page.getByLabel('Backend').selectOption('webgpu');
+    await page.getByLabel('Epochs').fill('1');
+    await page.getByRole('button', { name: 'Train more' }).click();
+    await expect.poll(() => figure(page, 'step'), { timeout: 90_000 }).toBeGreaterThanOrEqual(step + 2);
+    expect(await page.locator('#backend-note').textContent()).toContain('WebGPU on');
+    expect(await figure(page, 'loss')).toBeLessThan(1); // that of new weights is 2.3
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await inPhase(page, 'paused');
+    await draw(page, strokes[0]);
+    await expect.poll(() => page.locator('#prediction strong').textContent()).toBe('0');
+
+    await page.getByLabel('Backend').selectOption('cpu');
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await inPhase(page, 'trained');
+    expect(await figure(page, 'step')).toBe(step + 32);
+    expect(await figure(page, 'accuracy')).toBeGreaterThan(85);
+  });
+
   test('says what is wrong with chosen files, and trains on right ones', async () => {
     const digits = generateDigits({ count: 320, seed: 3 }).columns;
     const header = (magic: number, ...sizes: number[]) => {
@@ -224,22 +244,25 @@ describe.skipIf(reason !== undefined)('the page', () => {
     expect(problems).toEqual([]);
   });
 
-  test('trains on one thread where it is not cross-origin isolated, served by Vite', async () => {
+  test('trains on one thread where it is not cross-origin isolated, served by Vite, in a browser without WebGPU', async () => {
     const server = await createServer({ root, mode: 'not-isolated', logLevel: 'error', server: { port: 4320 } });
     await server.listen();
-    const tab = await browser.newPage();
+    const plain = await launchChromium({ webgpu: false });
+    const tab = await plain.newPage();
     try {
       await tab.goto(server.resolvedUrls!.local[0]!);
       await inPhase(tab, 'untrained');
       expect(await tab.evaluate(() => globalThis.crossOriginIsolated)).toBe(false);
       expect(await tab.getByLabel('Backend').locator('option').first().textContent()).toBe('CPU, 1 thread');
+      expect(await tab.locator('#backend option[value=webgpu]').isDisabled()).toBe(true);
+      expect(await tab.locator('#backend-note').textContent()).toContain('WebGPU: this browser');
       await tab.getByLabel('Digits').selectOption('2000');
       await tab.getByLabel('Epochs').fill('1');
       await tab.getByRole('button', { name: 'Train' }).click();
       await inPhase(tab, 'trained');
       expect(await figure(tab, 'step')).toBe(32);
     } finally {
-      await tab.close();
+      await plain.close();
       await server.close();
     }
   });

@@ -1,6 +1,6 @@
 /** The backends that the page offers, a row each: how it is found out whether one can run here, and how it starts. */
 import { cpu } from '@dl/backend-cpu';
-import { webgpu } from '@dl/backend-gpu';
+import { gpujs, webgpu } from '@dl/backend-gpu';
 import type { Backend } from '@dl/tensor';
 import type { BackendChoice, BackendName } from '../messages';
 
@@ -24,6 +24,8 @@ async function whyNoWebGpu(): Promise<string | null> {
   return (await gpu.requestAdapter()) ? null : 'this browser finds no GPU that it may use';
 }
 
+const hasWebGl = (): boolean => new OffscreenCanvas(1, 1).getContext('webgl2') !== null;
+
 const rows: Readonly<Record<BackendName, Row>> = {
   cpu: {
     label: () => (threads() === 1 ? 'CPU, 1 thread' : `CPU, ${threads()} threads`),
@@ -36,11 +38,9 @@ const rows: Readonly<Record<BackendName, Row>> = {
     start: () => webgpu(),
   },
   gpujs: {
-    label: () => 'gpu.js',
-    unavailable: async () => 'not built yet',
-    start: async () => {
-      throw new Error('not built yet');
-    },
+    label: () => 'gpu.js (WebGL)',
+    unavailable: async () => (hasWebGl() ? null : 'this browser has no WebGL 2 in workers'),
+    start: async () => gpujs({ mode: 'webgl2', library: await import('gpu.js') }),
   },
 };
 
