@@ -13,16 +13,14 @@ export const labels = (shape, seed, max) => tensor(whole(sizeOf(shape), seed, ma
 export const parametersOf = (model, options) =>
   initial(model, options).map(({ shape, data }) => new Variable(tensor(data, shape), { requiresGrad: true }));
 
-/** One compiled training step; resolves to the loss. */
-function training(parameters, optimizer, lossOf, x, y) {
-  const step = compile(
-    (a, b) => {
-      const loss = lossOf(parameters, a, b);
-      optimizer.minimize(loss);
-      return loss;
-    },
-    { name: 'train' },
-  );
+/** One training step, compiled unless `eager`; resolves to the loss. */
+function training(parameters, optimizer, lossOf, [x, y], { eager = false } = {}) {
+  const record = (a, b) => {
+    const loss = lossOf(parameters, a, b);
+    optimizer.minimize(loss);
+    return loss;
+  };
+  const step = eager ? record : compile(record, { name: 'train' });
   return async () => {
     const loss = step(x, y);
     const value = await loss.item();
@@ -60,15 +58,15 @@ function lenet(p, x, y) {
   h = linear(linear(h, p[4], p[5]).relu(), p[6], p[7]).relu();
   return crossEntropy(linear(h, p[8], p[9]), y);
 }
-export const lenetStep = () => {
+export const lenetStep = (options) => {
   const p = parametersOf('lenet');
-  return training(p, new Adam(p, { lr: 1e-3 }), lenet, random([64, 1, 28, 28], 1), labels([64], 2, 10));
+  return training(p, new Adam(p, { lr: 1e-3 }), lenet, [random([64, 1, 28, 28], 1), labels([64], 2, 10)], options);
 };
 
 const mlp = (p, x, y) => crossEntropy(linear(linear(linear(x, p[0], p[1]).relu(), p[2], p[3]).relu(), p[4], p[5]), y);
 export const mlpStep = () => {
   const p = parametersOf('mlp');
-  return training(p, new SGD(p, { lr: 0.01, momentum: 0.9 }), mlp, random([128, 784], 1), labels([128], 2, 10));
+  return training(p, new SGD(p, { lr: 0.01, momentum: 0.9 }), mlp, [random([128, 784], 1), labels([128], 2, 10)]);
 };
 
 function lstmModel([embedding, weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ...head], ids, y) {
@@ -78,7 +76,7 @@ function lstmModel([embedding, weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l
 }
 export const lstmStep = () => {
   const p = parametersOf('lstm');
-  return training(p, new Adam(p, { lr: 1e-3 }), lstmModel, labels([32, 64], 1, 65), labels([32, 64], 2, 65));
+  return training(p, new Adam(p, { lr: 1e-3 }), lstmModel, [labels([32, 64], 1, 65), labels([32, 64], 2, 65)]);
 };
 
 export const layerNorm = (x, g, b) => {
@@ -126,7 +124,7 @@ export const gptCached = (p, ids, cache) =>
     return scaledDotProductAttention(q, all.k, all.v, { mask });
   });
 
-export const gptStep = () => {
+export const gptStep = (options) => {
   const p = parametersOf('gpt');
   const groups = [
     { params: p.filter((v) => v.rank >= 2), weightDecay: 0.1 },
@@ -134,7 +132,7 @@ export const gptStep = () => {
   ];
   const loss = (q, x, y) => crossEntropy(gpt(q, x).flatten(0, 1), y.flatten());
   const optimizer = new AdamW(groups, { lr: 1e-3, betas: [0.9, 0.99] });
-  return training(p, optimizer, loss, labels([12, gptContext], 1, 65), labels([12, gptContext], 2, 65));
+  return training(p, optimizer, loss, [labels([12, gptContext], 1, 65), labels([12, gptContext], 2, 65)], options);
 };
 
 /** ResNet-18, ready for inference. */

@@ -2,7 +2,7 @@
 
 export const median = (a) => a.slice().sort((x, y) => x - y)[a.length >> 1];
 /** How long samples are taken. At 0 nothing is timed: each step runs once. */
-const budgetMs = Number(process.env.BENCH_MS ?? 1500);
+export const budgetMs = Number(process.env.BENCH_MS ?? 1500);
 
 /** Median milliseconds of `step`, which resolves once the work is done. */
 export async function time(step) {

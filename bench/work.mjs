@@ -26,6 +26,8 @@ export const work = {
   gpt_generate_cached: {},
   dispatch: {},
   dispatch_jit: {},
+  lenet_eager: {},
+  gpt_eager: {},
   coldstart: {},
   lenet_rss: {},
   lstm_rss: {},

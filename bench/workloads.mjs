@@ -20,6 +20,7 @@ import {
   residual,
   slide,
 } from './models.mjs';
+import { timeOverhead } from './overhead.mjs';
 import { residentMemory, time, timeDispatch, timeTraining } from './timing.mjs';
 
 const done = () => getBackend().synchronize();
@@ -119,6 +120,8 @@ export const workloads = {
   gpt_generate_cached: generateFromCache,
   dispatch: dispatch(() => (x, y) => x.add(y).realize()),
   dispatch_jit: dispatch(() => compile((x, y) => x.add(y), { name: 'add' })),
+  lenet_eager: () => timeOverhead(lenetStep({ eager: true })),
+  gpt_eager: () => timeOverhead(gptStep({ eager: true })),
   coldstart,
   lenet_rss: () => residentMemory(lenetStep(), 500),
   lstm_rss: () => residentMemory(lstmStep(), 100),
