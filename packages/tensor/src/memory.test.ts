@@ -96,3 +96,34 @@ describe('memory', () => {
     await expectFlat(async (i) => (i % 2 ? double(x) : x.mul(3).realize()).at(0).item(), 16);
   });
 });
+
+describe('what is let go', () => {
+  it('is the graph that a compiled function recorded', async () => {
+    let recorded: WeakRef<object> | undefined;
+    const double = compile((x: Tensor) => {
+      const inner = x.mul(2);
+      recorded = new WeakRef(inner.node);
+      return inner.add(inner.tanh());
+    });
+    for (let i = 0; i < 3; i++) await double(tensor([1, 2])).data();
+    await collect();
+    expect(recorded!.deref()).toBeUndefined();
+    await double(tensor([1, 2])).data();
+  });
+
+  it('is the memory of a variable that was assigned eagerly', async () => {
+    const assigned = async (): Promise<void> => {
+      const v = new Variable(tensor(new Float32Array(1 << 20)));
+      for (let i = 0; i < 3; i++) {
+        v.assign(v.add(1));
+        await v.slice([0], [1]).data();
+      }
+    };
+    await collect();
+    const before = inUse();
+    await assigned();
+    expect(inUse()).toBeGreaterThan(before + 4);
+    await collect();
+    expect(inUse()).toBeLessThan(before + 4);
+  });
+});

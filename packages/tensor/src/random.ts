@@ -4,13 +4,13 @@
  * 20 rounds of (key = seed, counter + element), as in Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
  */
 import { ValueError } from './errors';
-import type { Node } from './graph/node';
+import type { Counter, Node } from './graph/node';
 import { record } from './ops/record';
 import { drawing, forbidInTrace } from './run/trace';
 import { type Shape, sizeOf } from './shape';
 
 /** A stream of random numbers. `stateDict` and `loadStateDict` put it into a checkpoint. */
-export class Generator {
+export class Generator implements Counter {
   #key: readonly [number, number];
   #counter = 0;
 
@@ -40,6 +40,11 @@ export class Generator {
     const first = this.#counter;
     this.#counter += count;
     return first;
+  }
+
+  /** @internal Puts the stream back to where a recording began. */
+  rewind(counter: number): void {
+    this.#counter = counter;
   }
 
   stateDict(): { key: [number, number]; counter: number } {

@@ -48,6 +48,17 @@ export interface CustomDefinition {
   decompose(sources: readonly Node[], index: number): Node;
 }
 
+/** A stream of random numbers, as far as the graph knows it. A compiled function draws on from it at each call. */
+export interface Counter {
+  readonly key: readonly [number, number];
+  /** Where the stream stands. */
+  readonly counter: number;
+  /** Reserves `count` numbers and returns the first's place. */
+  draw(count: number): number;
+  /** Puts the stream back to where it stood. */
+  rewind(counter: number): void;
+}
+
 type None = Readonly<Record<never, never>>;
 
 export interface OpAttributes {
@@ -59,7 +70,7 @@ export interface OpAttributes {
   /** The position along an axis: 0, 1, 2, … */
   iota: { readonly axis: number };
   /** u32 bits of a counter-based generator: element i is threefry2x32(key, (counter + i)). */
-  random: { readonly key: readonly [number, number]; readonly counter: number; readonly generator: object };
+  random: { readonly key: readonly [number, number]; readonly counter: number; readonly generator: Counter };
 
   // Elementwise, one operand.
   neg: None;

@@ -142,7 +142,7 @@ class Writer {
 
   begin(): void {
     this.length = this.count = this.args.length = this.argsEnd.length = this.scalars.length = 0;
-    this.leaves = [];
+    if (this.leaves.length > 0) this.leaves = [];
     if (this.randoms.length > 0) this.randoms = [];
     this.mark = newMark();
   }
@@ -245,6 +245,7 @@ class Writer {
 
   finish(order: readonly Node[], wanted: readonly WantedOutput[]): Written {
     const { key, length, count, leaves, randoms, mark } = this;
+    this.leaves = []; // or the writer would hold the last run's values
     const scalars = this.scalars.length > 0 ? new Float64Array(this.scalars) : noNumbers;
     const program = (): Program => {
       if (this.mark !== mark) throw new Error('internal: a program is asked for after another was written.');

@@ -163,10 +163,10 @@ function isKept(node: Node, keep: boolean): boolean {
   return keep && node.requiresGrad && kept.has(node.op);
 }
 
-const bytesOf = (node: Node): number => sizeOf(node.shape) * byteWidth(node.dtype);
+const bytesOf = (node: Pick<Node, 'shape' | 'dtype'>): number => sizeOf(node.shape) * byteWidth(node.dtype);
 
 /** Storage for all results before anything runs, so that a lack of memory leaves everything as it was. */
-export function allocateAll(backend: Backend, nodes: readonly Node[]): Storage[] {
+export function allocateAll(backend: Backend, nodes: readonly Pick<Node, 'op' | 'shape' | 'dtype'>[]): Storage[] {
   const storages: Storage[] = [];
   let bytes = 0;
   try {

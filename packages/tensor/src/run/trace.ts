@@ -3,17 +3,12 @@
  * library asks here whether it may do what cannot be replayed, and reports what the trace depends on.
  */
 import { ValueError } from '../errors';
-import type { Node } from '../graph/node';
+import type { Counter, Node } from '../graph/node';
 import type { Cell } from './cell';
 
 /** Whoever changes what a traced function would record (a module's mode, an optimiser's groups) counts versions. */
 export interface Versioned {
   readonly version: number;
-}
-
-/** A counter of random numbers that a replay moves on. */
-export interface Counter {
-  readonly counter: number;
 }
 
 /** Whatever a trace may set and must find cleared at its end, such as a tensor's gradient. */

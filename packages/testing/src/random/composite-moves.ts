@@ -1,5 +1,5 @@
 /** Moves that add what training is made of: the patterns that clustering is meant for. */
-import { isFloat, sameShape, sizeOf } from '@dl/tensor';
+import { defaultGenerator, isFloat, sameShape, sizeOf } from '@dl/tensor';
 import type { Builder, Draws } from './builder';
 import type { Move } from './moves';
 
@@ -99,7 +99,7 @@ const dropout: Move = (builder, draws) => {
   if (x === undefined) return;
   const shape = builder.shape(x);
   const args = [draws.below(100), 3, draws.below(1000)].map((n) => builder.alwaysArgument(n));
-  const attrs = { key: [0, 0] as const, counter: 0, generator: {} };
+  const attrs = { key: [0, 0] as const, counter: 0, generator: defaultGenerator };
   const bits = builder.addWithArgs('random', [], attrs, shape, 'u32', args);
   const uniform = builder.withNumber(
     'mul',

@@ -6,6 +6,7 @@ import {
   type BinaryOp,
   binaryOps,
   type DType,
+  defaultGenerator,
   isFloat,
   type Shape,
   sameShape,
@@ -52,7 +53,7 @@ const iota: Move = (builder, draws) => {
 
 const random: Move = (builder, draws) => {
   const [key, counter] = [draws.below(1000), draws.pick([0, 7, 2 ** 32 - 3])];
-  const attrs = { key: [key, key + 1] as const, counter, generator: {} };
+  const attrs = { key: [key, key + 1] as const, counter, generator: defaultGenerator };
   const args = [key, key + 1, counter].map((x) => builder.alwaysArgument(x));
   builder.addWithArgs('random', [], attrs, randomShape(draws), 'u32', args);
 };
