@@ -20,8 +20,8 @@ export interface PoolOptions {
   readonly patienceMs: number;
 }
 
-/** About 30 µs of looking again. */
-export const usualPool = { spins: 20_000, patienceMs: 30_000 } as const;
+/** About 100 µs of looking again: what lies between two training steps, and between a thread's sleep and its next use. */
+export const usualPool = { spins: 60_000, patienceMs: 30_000 } as const;
 
 /** How long the caller waits before it looks whether threads are alive. */
 const glanceMs = 250;

@@ -36,12 +36,12 @@ export interface Sharing {
   readonly leastStep: number;
   /** Of a chunk. */
   readonly leastChunk: number;
-  /** Of a phase from which sleeping threads are woken. */
+  /** Of a phase and all after it, from which sleeping threads are woken for it. */
   readonly leastWake: number;
 }
 
 /** Fork and join take 1 µs with threads that are awake, 20 to 80 µs with those that sleep. */
-export const usualSharing = { leastStep: 8192, leastChunk: 4096, leastWake: 200_000 } as const;
+export const usualSharing = { leastStep: 4096, leastChunk: 2048, leastWake: 200_000 } as const;
 
 /** Chunks of a step for each thread: more of them even out, fewer have less overhead. */
 const chunksPerThread = 4;
@@ -130,12 +130,14 @@ export class ProgramRecords {
     this.#piece = memory.allocate(phases.length * phase.bytes + steps * step.bytes);
     const { words } = memory;
     let next = this.first + phases.length * phase.bytes;
+    let ahead = sharedWork(phases);
     phases.forEach((own, i) => {
       const at = this.first + i * phase.bytes;
       const chunks = own.alone ? 0 : own.steps.reduce((sum, s) => sum + s.chunks, 0);
       words[(at + phase.chunks) >>> 2] = chunks;
       words[(at + phase.next) >>> 2] = i + 1 < phases.length ? at + phase.bytes : 0;
-      words[(at + phase.wakes) >>> 2] = own.work >= sharing.leastWake ? 1 : 0;
+      words[(at + phase.wakes) >>> 2] = !own.alone && ahead >= sharing.leastWake ? 1 : 0;
+      if (!own.alone) ahead -= own.work;
       words[(at + phase.firstStep) >>> 2] = next;
       let before = 0;
       for (const placed of own.steps) {
