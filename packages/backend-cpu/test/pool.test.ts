@@ -18,6 +18,7 @@ const work = (size: number, regions: readonly Region[] = [], range = size, place
   grain: 1,
   longest: range,
   work: size,
+  callCost: 0,
   regions,
 });
 const shape = (phases: readonly Phase[]) =>
@@ -61,6 +62,12 @@ test('chunks begin at whole grains and cover the range', () => {
     expect(chunk).toBeLessThanOrEqual(longest);
     expect(chunks).toBe(own!.alone ? 1 : Math.ceil(range / chunk));
   }
+});
+
+test('what every chunk repeats is repeated by each thread at most once', () => {
+  const step = { ...work(100_000, [], 100), callCost: 20_000 };
+  const chunksOf = (callCost: number) => phasesOf([{ ...step, callCost }], sharing)[0]!.steps[0]!.chunks;
+  expect([0, 20_000, 60_000].map(chunksOf)).toEqual([8, 2, 1]);
 });
 
 const pools: Pool[] = [];

@@ -6,11 +6,11 @@ import type { Contraction, Kernel, Producer } from '@dl/tensor';
 import type { FunctionBuilder, ModuleBuilder } from '../wasm/assembler';
 import { type Product, productOf } from './contraction/method';
 import { contractionPlan } from './contraction/plain';
-import { emitProduct, preparationOf, productGrain } from './contraction/product';
+import { emitProduct, preparationOf, productCallCost, productGrain } from './contraction/product';
 import { isBinary, isUnary, rendersElementwise } from './elementwise';
 import { emitNest, grainOf } from './loop';
 import { nestOf } from './nest';
-import { plansOf } from './plan';
+import { type Plan, plansOf } from './plan';
 import { emitScan, scanGrain } from './scan';
 import { emitScatter, scatterBase } from './scatter';
 import { emitSort, sortScratch } from './sort';
@@ -37,6 +37,8 @@ interface Part {
   readonly scratchBytes: number;
   /** Rough count of element operations for the whole range. */
   readonly work: number;
+  /** Those that every call repeats, whatever its part of the range. */
+  readonly callCost?: number;
   readonly preparation?: Preparation | null;
   emit(frame: Frame, module: ModuleBuilder): void;
 }
@@ -50,8 +52,10 @@ export interface Calls<F> {
   readonly grain: number;
   /** Steps of the range that one call takes at most. */
   readonly chunk: number;
-  /** Rough count of element operations for the whole range. */
+  /** Rough count of element operations for the whole range; one takes about half a nanosecond. */
   readonly work: number;
+  /** Those that every call repeats. */
+  readonly callCost: number;
 }
 
 /** Calls that must have ended before those of the kernel begin. They leave in shared memory what those read. */
@@ -70,9 +74,16 @@ const sizeOf = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * 
 /** Columns that two rounds (split.ts) need side by side to read memory in order. */
 const columnsAtOnce = 256;
 
+/** Rounds of the loops that each operation is in, four operations of a vector counting as one. */
+function workOf({ ops, loops }: Plan): number {
+  const rounds = [1];
+  for (const { size } of loops) rounds.push(rounds.at(-1)! * size);
+  return ops.reduce((sum, { depth }) => sum + rounds[depth]!, 0) / 4;
+}
+
 function bodyPart(kernel: Kernel): Part {
   const plans = plansOf(nestOf(kernel));
-  const work = sizeOf(kernel.rows) * sizeOf(kernel.reduced) * Math.max(1, kernel.body.length / 4);
+  const work = plans.reduce((sum, plan) => sum + workOf(plan), 0);
   return {
     grain: plans.map(grainOf).reduce(commonMultiple, plans.length > 1 ? Math.min(kernel.range, columnsAtOnce) : 1),
     scratchBytes: Math.max(...plans.map((plan) => plan.scratchBytes)),
@@ -84,10 +95,12 @@ function bodyPart(kernel: Kernel): Part {
 }
 
 function productPart(kernel: Kernel, { batch, m, n, k }: Contraction, product: Product): Part {
+  const callCost = productCallCost(product);
   return {
     grain: productGrain(product, kernel.range),
     scratchBytes: product.scratchBytes,
-    work: sizeOf([...batch, ...m, ...n, ...k]) / 16,
+    work: sizeOf([...batch, ...m, ...n, ...k]) / (product.method.kind === 'winograd' ? 36 : 16) + callCost,
+    callCost,
     preparation: preparationOf(product),
     emit: (frame, module) => emitProduct(frame, module, product),
   };
@@ -141,12 +154,16 @@ const commonMultiple = (a: number, b: number): number => {
   return (a / x) * b;
 };
 
+/** How much of a call's work may be what every call repeats, where one thread runs them all. */
+const repeatedShare = 0.03;
+
 /** How a range may be cut, so that every part suits all of the parts of a kernel. */
-function cutsOf(range: number, parts: readonly Pick<Part, 'grain' | 'work'>[], callWork: number) {
+function cutsOf(range: number, parts: readonly Pick<Part, 'grain' | 'work' | 'callCost'>[], callWork: number) {
   const grain = parts.map((p) => p.grain).reduce(commonMultiple, 1);
   const work = parts.reduce((sum, p) => sum + p.work, 0);
-  const steps = Math.max(1, callWork / Math.max(1, work / range));
-  return { range, grain, work, chunk: Math.max(grain, Math.floor(steps / grain) * grain) };
+  const callCost = parts.reduce((sum, p) => sum + (p.callCost ?? 0), 0);
+  const steps = Math.max(1, Math.max(callWork, callCost / repeatedShare) / Math.max(1, work / range));
+  return { range, grain, work, callCost, chunk: Math.max(grain, Math.floor(steps / grain) * grain) };
 }
 
 /** Writes the functions of a kernel into a module. `name` begins the names of its exports. */

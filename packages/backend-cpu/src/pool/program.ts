@@ -26,6 +26,8 @@ export interface Work {
   readonly longest: number;
   /** Rough count of element operations; one takes about half a nanosecond. */
   readonly work: number;
+  /** Those that every chunk repeats. */
+  readonly callCost: number;
   readonly regions: readonly Region[];
 }
 
@@ -65,10 +67,16 @@ const overlap = (a: Region, b: Region): boolean => a.space === b.space && a.from
 export const depends = (a: Work, b: Work): boolean =>
   a.regions.some((x) => b.regions.some((y) => (x.writes || y.writes) && overlap(x, y)));
 
+/** Share of a step's work that chunks may repeat in all: so that they even out, and so that no thread is idle. */
+const repeatedShare = { even: 0.05, busy: 0.7 };
+
 /** How long the chunks of a step are. */
-function chunkOf({ range, grain, longest, work }: Work, { threads, leastChunk }: Sharing): number {
+function chunkOf({ range, grain, longest, work, callCost }: Work, { threads, leastChunk }: Sharing): number {
   const grains = Math.ceil(range / grain);
-  const wanted = Math.min(Math.floor(work / leastChunk), threads * chunksPerThread);
+  const repeated = work / Math.max(1, callCost);
+  const busy = Math.min(threads, repeated * repeatedShare.busy);
+  const most = Math.max(busy, Math.min(threads * chunksPerThread, repeated * repeatedShare.even));
+  const wanted = Math.floor(Math.min(work / leastChunk, most));
   const each = Math.ceil(grains / Math.max(1, Math.min(wanted, grains)));
   return Math.min(each * grain, Math.max(longest, grain));
 }

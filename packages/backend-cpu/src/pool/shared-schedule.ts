@@ -30,11 +30,11 @@ export function shareableWork(steps: readonly PreparedStep[], least: number): nu
   return sum;
 }
 
-type Cuts = Pick<Work, 'range' | 'grain' | 'work'> & { readonly chunk: number };
+type Cuts = Pick<Work, 'range' | 'grain' | 'work' | 'callCost'> & { readonly chunk: number };
 
 function copyCutsOf({ byteLength }: { readonly byteLength: number }): Cuts {
   const range = Math.ceil(byteLength / copyUnit);
-  return { range, grain: 1, chunk: range, work: byteLength / 16 };
+  return { range, grain: 1, chunk: range, work: byteLength / 16, callCost: 0 };
 }
 
 export class SharedSchedule {
@@ -129,7 +129,7 @@ export class SharedSchedule {
 
 const workOf = (
   { block }: PreparedStep,
-  { range, grain, chunk, work }: Cuts,
+  { range, grain, chunk, work, callCost }: Cuts,
   places: readonly number[],
   regions: readonly Region[],
-): Work => ({ places, block, range, grain, longest: chunk, work, regions });
+): Work => ({ places, block, range, grain, longest: chunk, work, callCost, regions });

@@ -12,40 +12,55 @@ import { planOf } from '../plan';
 import type { Preparation } from '../render';
 import type { Frame } from '../target';
 import { emitDotTile } from './dot-tile';
-import { axesOf, type Factor, type Form, outIndex, outStrides, strideOf, without } from './form';
+import { axesOf, type Factor, type Form, outIndex, outStrides, sizeOfRole, strideOf, without } from './form';
 import { bytesOf, gemmTypeOf, lastAxis, type Method, type Product } from './method';
 import { emitSpreadTile } from './spread-tile';
 import { externalVariable } from './stage';
 import type { WalkAxis } from './walk';
 import { emitFilterTransform, filterBytes, type Winograd, winogradCall } from './winograd';
+import { PLACES } from './winograd-transforms';
 
-/** Rows of a call of a matrix product whose panels are packed before, and of one that packs them for itself. */
+/** Rows of a call of a matrix product whose panels are packed before. */
 const panelRows = 96;
-const packedRows = 192;
 
 /** Rows of the smallest call of a matrix product; two calls at least for small ones, so that two threads have work. */
 function gemmRows(spec: GemmSpec): number {
-  if (gemmPlanOf(spec) !== 'packed') return 12;
-  if (!spec.panels) return packedRows;
+  if (gemmPlanOf(spec) !== 'packed' || !spec.panels) return 12;
   return spec.m >= 2 * panelRows ? panelRows : Math.max(4, Math.ceil(spec.m / 8) * 4);
 }
 
-/** What a part of the range must begin at a multiple of: whole tiles, and enough work to pay for copies and packing. */
-export function productGrain({ form, method, stages }: Product, range: number): number {
+/** What a part of the range must begin at a multiple of: whole tiles, and enough work to pay for packing. */
+export function productGrain({ form, method }: Product, range: number): number {
   if (form.rangeScale === 0) return 1;
   const { role } = form.axes[0]!;
   if (role === 'batch') return 1;
-  if (method.kind === 'winograd' && role === 'm') return winogradGrain(method.winograd, range, form.rangeScale);
-  if (role === 'n' || stages.some((s) => s.depth === 0)) return range; // not split
+  if (method.kind === 'winograd' && role === 'm') return form.rangeScale > 1 ? range : Math.min(range, filterRows);
+  if (role === 'n') return range; // not split
   if (lastAxis(form, 'm') !== 0) return 1;
   if (method.kind === 'winograd') return range;
   const rows = method.kind === 'gemm' ? gemmRows(method.spec) : method.tile.rows;
   return Math.min(range, rows / greatestDivisor(rows, form.rangeScale));
 }
 
-/** A call transforms the image for itself: half of the filters are enough to pay for that where they are many. */
-function winogradGrain({ filters }: Winograd, range: number, rangeScale: number): number {
-  return filters < 128 || rangeScale > 1 ? range : Math.ceil(filters / 24) * 12;
+/** A multiple of the rows of every micro-kernel. */
+const filterRows = 12;
+
+/** Operations of the transformation of an element of an image's tile. */
+const imageTransform = 1.5;
+
+/**
+ * What every call repeats: copies that do not depend on the range, the packing of a right operand that is not prepared, and
+ * the transformation of an image.
+ */
+export function productCallCost({ form, method, stages }: Product): number {
+  if (form.axes[0]?.role === 'batch') return 0;
+  const copied = stages.filter((s) => s.depth === 0).reduce((sum, s) => sum + s.bytes / bytesOf(form), 0);
+  if (method.kind === 'gemm' && gemmPlanOf(method.spec) === 'packed' && !method.spec.panels) {
+    return copied + (sizeOfRole(form, 'n') * sizeOfRole(form, 'k')) / 2;
+  }
+  if (method.kind !== 'winograd') return copied;
+  const { channels, tileColumns, tileRows } = method.winograd;
+  return copied + channels * tileColumns * tileRows * PLACES * imageTransform;
 }
 
 function greatestDivisor(a: number, b: number): number {
