@@ -128,11 +128,9 @@ export class GpuJs implements GpuJsBackend, Runner {
       bindings.map((storage) => this.own('run', storage).buffer),
       scalars.slice(),
     );
-    if (this.traits.async) this.enqueue(async () => timings?.(await driveAsync(run)));
-    else {
-      const times = drive(run);
-      timings?.(times);
-    }
+    const report = (times: readonly Timing[]): void => timings?.(times);
+    if (this.traits.async) this.enqueue(async () => report(await driveAsync(run)));
+    else report(drive(run));
   }
 
   async synchronize(): Promise<void> {

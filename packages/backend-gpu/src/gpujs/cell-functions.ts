@@ -1,7 +1,8 @@
 /**
  * Functions that cells may call, as gpu.js source. They spell out what a shading language leaves open: what NaN does in a maximum or
  * a comparison, powers of negative numbers, digits near zero. Modes that run on the processor have JavaScript's own
- * functions and take those. All are of floats to a float. No name may be one of GLSL's or WGSL's own (`equal`, `select`).
+ * functions and take those. NaN is what does not equal itself: WGSL answers false to `x != x`.
+ * All are of floats to a float. No name may be one of GLSL's or WGSL's own (`equal`, `select`).
  */
 
 /** A function of gpu.js: its name and source. */
@@ -34,7 +35,7 @@ const common: readonly CellFunction[] = [
   define('signOf', 'x', 'let r = x;\nif (x > 0) { r = 1.0; }\nif (x < 0) { r = -1.0; }\nreturn r;'),
   define('isEqual', 'a, b', 'let r = 0.0;\nif (a == b) { r = 1.0; }\nreturn r;'),
   define('isLess', 'a, b', 'let r = 0.0;\nif (a < b) { r = 1.0; }\nreturn r;'),
-  define('isTrue', 'a', 'let r = 0.0;\nif (a != 0) { r = 1.0; }\nreturn r;'),
+  define('isTrue', 'a', 'let r = 0.0;\nif (!(a == 0)) { r = 1.0; }\nreturn r;'),
   define('choose', 'c, a, b', 'let r = b;\nif (c != 0) { r = a; }\nreturn r;'),
   define(
     'roundToEven',
@@ -167,11 +168,11 @@ const device: readonly CellFunction[] = [
     `let r = Math.log(x);
     if (x == 0) { r = -1 / Math.abs(x); }
     if (x < 0) { r = Math.sqrt(x); }
-    if (x != x) { r = x; }
+    if (!(x == x)) { r = x; }
     return r;`,
   ),
-  define('maximum', 'a, b', 'let r = b;\nif (a > b) { r = a; }\nif (a != a) { r = a; }\nreturn r;'),
-  define('minimum', 'a, b', 'let r = b;\nif (a < b) { r = a; }\nif (a != a) { r = a; }\nreturn r;'),
+  define('maximum', 'a, b', 'let r = b;\nif (a > b) { r = a; }\nif (!(a == a)) { r = a; }\nreturn r;'),
+  define('minimum', 'a, b', 'let r = b;\nif (a < b) { r = a; }\nif (!(a == a)) { r = a; }\nreturn r;'),
   define(
     'power',
     'x, y',
@@ -184,7 +185,7 @@ const device: readonly CellFunction[] = [
         if (floorOf(half) != half && floorOf(y) == y) { r = -r; }
         if (floorOf(y) != y) { r = Math.sqrt(x); }
       }
-      if (x != x) { r = x; }
+      if (!(x == x)) { r = x; }
     }
     return r;`,
   ),

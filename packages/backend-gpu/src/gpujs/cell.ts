@@ -221,7 +221,7 @@ class CellRenderer {
   private argmax(x: string, emitElement: () => void): void {
     this.lines.push(`let best = real(${this.number(-Infinity)});`, 'let at = 0.0;', 'let place = 0.0;');
     this.loops(emitElement, [
-      `if (${x} > best || (${x} != ${x} && best == best)) { best = ${x}; at = place; }`,
+      `if (${x} > best || (!(${x} == ${x}) && best == best)) { best = ${x}; at = place; }`,
       'place = place + 1;',
     ]);
     this.lines.push('return at;');
