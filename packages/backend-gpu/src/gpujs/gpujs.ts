@@ -7,7 +7,7 @@ import { type ConcreteMode, chooseMode, deviceOf, type GpuJsMode } from './mode'
 export interface GpuJsOptions {
   /** How gpu.js runs. `gpu`, the default, is WebGL where there is one, else WebAssembly. */
   readonly mode?: GpuJsMode;
-  /** gpu.js itself, where it cannot be imported by its name: what its script defines as `GPU`. */
+  /** gpu.js itself; by default what its script has defined as `GPU`, else the module of its name. */
   readonly library?: unknown;
   /** Hears once of each operation that runs on the host, and if there is no GPU. Default `console.warn`. */
   readonly warn?: (message: string) => void;

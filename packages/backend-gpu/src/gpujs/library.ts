@@ -55,12 +55,16 @@ export async function loadLibrary(given: unknown): Promise<GpuJsLibrary> {
     if (!library) throw new BackendError('gpujs: the library given has no GPU and input, so it is not gpu.js 2.');
     return library;
   }
+  // The global first: a page that has loaded gpu.js by its script has no module of that name.
+  const loaded = libraryIn((globalThis as { GPU?: unknown }).GPU);
+  if (loaded) return loaded;
   let module: unknown;
   try {
     module = await import('gpu.js' as string);
   } catch (error) {
     throw new BackendError(`gpujs: gpu.js could not be loaded. ${install}`, { cause: error });
   }
+  // Its script defines the global also where it is imported as a module that exports nothing.
   const library = libraryIn(module) ?? libraryIn((globalThis as { GPU?: unknown }).GPU);
   if (!library) throw new BackendError(`gpujs: what was loaded as gpu.js has no GPU and input. ${install}`);
   return library;
