@@ -13,6 +13,9 @@ const importMap = Object.fromEntries(
 const page = `<!doctype html><meta charset="utf-8"><title>@dl</title>
 <script type="importmap">${JSON.stringify({ imports: importMap })}</script>`;
 
+/** gpu.js is no ES module; a page without a bundler has it as a script. */
+const gpuJs = '/packages/backend-gpu/node_modules/gpu.js/dist/gpu-browser.min.js';
+
 const cores = availableParallelism();
 const allThreads = cores === 1 ? /, 1 thread$/ : new RegExp(`, ${cores} threads$`);
 
@@ -28,6 +31,7 @@ const rows = [
     ...(cores > 1 ? { says: /runs on one thread of \d+: this page is not cross-origin isolated/ } : {}),
   },
   { backend: 'webgpu', on: 'isolated', describes: /^WebGPU on / },
+  { backend: 'gpu.js', on: 'isolated', describes: /webgl2/, script: gpuJs },
 ];
 
 let failed = 0;

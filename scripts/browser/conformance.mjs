@@ -1,6 +1,7 @@
 // Runs the conformance suite in Chromium on the backends named: `node scripts/browser/conformance.mjs webgpu cpu`. It runs the
-// sources, in a worker, and prints how many cases passed and, for each one that is not served, its reason.
+// sources, in a worker, one in `--every=N` calls and vectors, and prints how many cases passed and, for each one that is not served, its reason.
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { publishedPackages, root } from '../workspace.mjs';
 import { launchChromium, whyNoChromium } from './chromium.mjs';
@@ -19,6 +20,7 @@ const rows = {
   webgpu: {
     make: `import { webgpu } from '@dl/backend-gpu'; export const make = () => webgpu();`,
     known: { 'cast to f64': 'WebGPU has no f64' },
+    options: { programs: 8, every: 17 },
   },
   'gpujs-webgl2': gpujs('webgl2'),
   'gpujs-webgl': gpujs('webgl'),
@@ -37,7 +39,7 @@ function gpujs(mode) {
 /** Where the bundle is served, so that paths relative to it find the reference vectors. */
 const at = '/packages/testing/src/golden/bundle.js';
 
-const program = ({ make, known, options = { programs: 40 } }) => `
+const program = ({ make, known, options }) => `
   import { conformance } from '@dl/testing/conformance';
   import { runTests } from 'vitest';
   ${make}
@@ -96,9 +98,14 @@ const inWorker = (path) =>
     };
   });
 
-async function check(browser, name) {
+async function check(browser, name, asked) {
   const start = performance.now();
-  const pages = { '/': '<!doctype html><title>conformance</title>', [at]: await bundle(rows[name]) };
+  const { options = { programs: 40, every: 1 } } = rows[name];
+  const every = asked ?? options.every;
+  const pages = {
+    '/': '<!doctype html><title>conformance</title>',
+    [at]: await bundle({ ...rows[name], options: { ...options, every } }),
+  };
   const { url, close } = await serve({ pages, isolated: true });
   const tab = await browser.newPage();
   tab.on('console', (message) => console.log(`  ${message.text()}`));
@@ -113,21 +120,22 @@ async function check(browser, name) {
   const passed = results.length - failed.length - unserved.length;
   const seconds = Math.round((performance.now() - start) / 1000);
   console.log(
-    `conformance on ${name} in Chromium: ${passed} passed, ${failed.length} failed, ${unserved.length} not served (${seconds} s)`,
+    `conformance on ${name} in Chromium${every > 1 ? `, one call in ${every}` : ''}: ${passed} passed, ${failed.length} failed, ${unserved.length} not served (${seconds} s)`,
   );
   return passed > 0 && failed.length === 0;
 }
 
-const names = process.argv.slice(2);
+const { positionals: names, values } = parseArgs({ allowPositionals: true, options: { every: { type: 'string' } } });
+const asked = values.every && Number(values.every);
 const unknown = names.filter((name) => !(name in rows));
 if (unknown.length > 0 || names.length === 0) {
-  console.error(`Usage: conformance.mjs BACKEND …, of ${Object.keys(rows).join(', ')}`);
+  console.error(`Usage: conformance.mjs [--every=N] BACKEND …, of ${Object.keys(rows).join(', ')}`);
   process.exit(2);
 }
 const reason = whyNoChromium();
 if (reason) console.log(`Conformance in the browser is left out: ${reason}.`);
 else {
   const browser = await launchChromium();
-  for (const name of names) if (!(await check(browser, name))) process.exitCode = 1;
+  for (const name of names) if (!(await check(browser, name, asked))) process.exitCode = 1;
   await browser.close();
 }
