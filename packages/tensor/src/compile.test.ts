@@ -62,6 +62,14 @@ describe.each([
       expect(got).toEqual([10, 20, 30]);
     });
 
+    it('keeps its numbers while random ones are drawn between its calls', async () => {
+      const f = compile((x: Tensor) => x.mul(3).add(5).sub(7));
+      for (let i = 0; i < 4; i++) {
+        expect(await f(tensor([i, 2])).array()).toEqual([3 * i - 2, 4]);
+        await rand([4]).data();
+      }
+    });
+
     it('draws the same random numbers as eager code', async () => {
       setSeed(5);
       const f = compile((x: Tensor) => x.add(rand([4])));

@@ -124,6 +124,8 @@ function codeOf(name: string): number {
 const isStructural = (value: number): boolean => (value === 0 && 1 / value > 0) || value === 1 || value === -1;
 const none: readonly never[] = [];
 const noNumbers = new Float64Array(0);
+/** Shared: a list of the writer's own would take in the random nodes of the next program. */
+const noRandoms: readonly RandomNode[] = [];
 
 /** Writes one key after another, into the same buffers. */
 class Writer {
@@ -244,7 +246,8 @@ class Writer {
   }
 
   finish(order: readonly Node[], wanted: readonly WantedOutput[]): Written {
-    const { key, length, count, leaves, randoms, mark } = this;
+    const { key, length, count, leaves, mark } = this;
+    const randoms = this.randoms.length > 0 ? this.randoms : noRandoms;
     this.leaves = []; // or the writer would hold the last run's values
     const scalars = this.scalars.length > 0 ? new Float64Array(this.scalars) : noNumbers;
     const program = (): Program => {
