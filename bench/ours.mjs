@@ -1,4 +1,4 @@
-// Our side of the benchmarks: `node ours.mjs [--threads=N] WORKLOAD…` prints one JSON line a workload. Runs the built
+// Our side of the benchmarks: `node ours.mjs [--threads=N] [--blas] WORKLOAD…` prints one JSON line a workload. Runs the built
 // packages, as a user does. `pnpm bench` calls it in a fresh process for each.
 import { cpu } from '@dl/backend-cpu';
 import { getBackend, setBackend } from '@dl/tensor';
@@ -9,7 +9,7 @@ const threads = Number(args.find((a) => a.startsWith('--threads='))?.slice('--th
 const names = args.filter((a) => !a.startsWith('--'));
 const workloads =
   names.join() === 'coldstart' ? await import('./coldstart.mjs') : (await import('./workloads.mjs')).workloads;
-setBackend(await cpu({ threads }));
+setBackend(await cpu({ threads, blas: args.includes('--blas') }));
 
 /** Rates follow from what a workload cannot do without. */
 const rates = ({ flops, bytes, elements }, ms) => ({

@@ -1,4 +1,4 @@
-// `pnpm bench [WORKLOAD…] [--threads N] [--rounds N] [--json] [--peer NAME=COMMAND]…`: the workloads of bench/ on the built
+// `pnpm bench [WORKLOAD…] [--threads N] [--rounds N] [--blas] [--json] [--peer NAME=COMMAND]…`: the workloads of bench/ on the built
 // packages, as a user of the published ones gets them, each measurement in a fresh process, one after the other.
 import { execFileSync, spawn } from 'node:child_process';
 import { availableParallelism, cpus } from 'node:os';
@@ -9,10 +9,11 @@ import { median } from '../bench/timing.mjs';
 import { work } from '../bench/work.mjs';
 import { root, withoutSeparator } from './workspace.mjs';
 
-const usage = `Usage: pnpm bench [WORKLOAD…] [--threads N] [--rounds N] [--json] [--peer NAME=COMMAND]…
+const usage = `Usage: pnpm bench [WORKLOAD…] [--threads N] [--rounds N] [--blas] [--json] [--peer NAME=COMMAND]…
 
   --threads N           cores that the library may use; default 1
   --rounds N            processes a workload, whose median counts; default 1
+  --blas                large products by OpenBLAS, which must be installed
   --json                one JSON document on the standard output, instead of a table
   --peer NAME=COMMAND   another program to run in turn, as COMMAND --threads=N WORKLOAD. It prints a line of JSON as
                         bench/ours.mjs does, with the same inputs (bench/inputs.mjs); may be given several times
@@ -27,6 +28,7 @@ function parsed() {
   const options = {
     threads: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '1' },
+    blas: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -79,7 +81,7 @@ try {
 }
 
 const own = [process.execPath, join(root, 'bench', 'ours.mjs')].map((path) => JSON.stringify(path)).join(' ');
-const programs = [{ name: 'ours', command: `${own} --threads=${threads}` }, ...peers];
+const programs = [{ name: 'ours', command: `${own} --threads=${threads}${values.blas ? ' --blas' : ''}` }, ...peers];
 
 /** What one program says of one workload, in a fresh process. */
 function measured({ name, command }, workload) {

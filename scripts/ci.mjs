@@ -45,12 +45,21 @@ function section(name) {
 
 /** The browser that tests click in, and whose software adapter serves WebGPU. */
 function installChromium() {
-  if (findChromium()) return true;
+  if (!findChromium()) installPackage('chromium');
+  return Boolean(findChromium());
+}
+
+/** The library of `cpu({ blas: 'auto' })`; where there is none, its tests say so and are skipped. */
+function installOpenBlas() {
+  const { stdout } = spawnSync('/sbin/ldconfig', ['-p'], { encoding: 'utf8' });
+  if (!stdout?.includes('libopenblas.so')) installPackage('libopenblas0-pthread');
+}
+
+function installPackage(name) {
   const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
   run([...sudo, 'apt-get', '-qq', 'update']);
-  run([...sudo, 'apt-get', '-qq', 'install', '-y', '--no-install-recommends', 'chromium'], { env });
-  return Boolean(findChromium());
+  run([...sudo, 'apt-get', '-qq', 'install', '-y', '--no-install-recommends', name], { env });
 }
 
 /** Chromium's software adapter, for the tests of WebGPU in Node, which must not be skipped here. */
@@ -101,6 +110,7 @@ function main() {
   section('install');
   if (!check('install', run([...pnpm, 'install', '--frozen-lockfile']))) return;
   check('install chromium', installChromium());
+  installOpenBlas();
   section('lint');
   check('lint', run([...pnpm, 'lint']));
   section('typecheck');

@@ -14,12 +14,14 @@ import {
   type Timing,
   ValueError,
 } from '@dl/tensor';
+import { type BlasChoice, chooseBlas } from './blas/library';
+import { runSgemm, sgemmOf } from './blas/sgemm';
 import { CpuExecutable, KernelCache, type KernelFunction } from './executable';
 import { type KeepsPreparations, KeptPreparations } from './kept-preparations';
 import type { MicroKernel } from './kernels/gemm/gemm';
 import { chooseMicroKernel } from './kernels/gemm/micro-kernel';
 import { type Calls, rendersKernel, usualCallWork } from './kernels/render';
-import { statusAddress } from './kernels/target';
+import { paramsOffset, statusAddress } from './kernels/target';
 import { constantsBase, constantsBytes, LinearMemory, type Piece } from './memory';
 import { control } from './pool/layout';
 import { Pool, type PoolOptions, usualPool } from './pool/pool';
@@ -35,6 +37,12 @@ export interface CpuOptions {
   readonly maxBytes?: number | undefined;
   /** Threads that compute; by default one for each core. Results do not depend on it. */
   readonly threads?: number | undefined;
+  /**
+   * Whether large products in f32 are computed by the system's OpenBLAS, in Node, Bun and Deno: `'auto'` where it and koffi
+   * are installed, true always. Faster where the processor has wide vectors; its order of summation depends on the machine.
+   * Default false. `describe()` says what is used.
+   */
+  readonly blas?: boolean | 'auto' | undefined;
 }
 
 /** Besides what users choose, what tests do. */
@@ -103,6 +111,7 @@ export class CpuBackend implements Backend {
     private readonly features: WasmFeatures,
     private readonly threads: number,
     private readonly options: InternalOptions,
+    private readonly native: BlasChoice,
   ) {
     this.lost = new Promise((resolve) => (this.#reportLost = resolve));
     this.#memory = new LinearMemory({ maxBytes: options.maxBytes ?? 2 ** 32, shared: threads > 1 });
@@ -155,7 +164,9 @@ export class CpuBackend implements Backend {
 
   prepare(schedule: Schedule): Executable {
     this.#checkAlive('prepare');
-    const executable = new CpuExecutable(schedule, this.#memory, this.#cache, (e) => this.#executables.delete(e));
+    const forget = (e: CpuExecutable) => this.#executables.delete(e);
+    const nativeOf = this.native.blas ? sgemmOf : () => null;
+    const executable = new CpuExecutable(schedule, this.#memory, this.#cache, forget, nativeOf);
     if (this.threads > 1) executable.shareable = shareableWork(executable.steps, this.#sharing.leastStep);
     this.#executables.add(executable);
     return executable;
@@ -182,11 +193,31 @@ export class CpuBackend implements Backend {
     this.#fillBlocks(executable, own, scalars);
     const skipped = this.#kept.begin(executable, own, this.#shared?.address ?? 0);
     const shared = threaded ? this.#sharedOf(executable, own, skipped) : null;
-    const runStep = (i: number) => (shared ? shared.runStep(i) : this.#step(executable, i, own, skipped));
+    const runStep = (i: number) => {
+      if (this.#runsNative(executable, i)) return;
+      if (shared) shared.runStep(i);
+      else this.#step(executable, i, own, skipped);
+    };
     if (timings) timings(executable.steps.map(({ name }, i) => this.#timed(name, () => runStep(i))));
+    else if (executable.hasNative) executable.steps.forEach((_, i) => runStep(i));
     else if (shared) shared.run();
     else for (let i = 0; i < executable.steps.length; i++) this.#step(executable, i, own, skipped);
     this.#kept.end();
+  }
+
+  /** Computes the product of a step that is a native library's. Answers whether that is all of the step. */
+  #runsNative(executable: CpuExecutable, index: number): boolean {
+    const step = executable.steps[index]!;
+    if (step.kind === 'copy' || step.native === null) return false;
+    const { kernel } = executable.schedule.steps[index] as { kernel: Kernel };
+    const parameters = (step.block + paramsOffset(kernel.bindings.length)) / 8;
+    const { words, numbers, memory } = this.#memory;
+    const blas = this.native.blas!;
+    runSgemm(blas, blas.baseOf(memory), step.native, {
+      binding: (i) => words[step.block / 4 + i]! >>> 0,
+      parameter: (i) => Math.trunc(numbers[parameters + i]!),
+    });
+    return step.kernel.functions.length === 0;
   }
 
   #timed(name: string, run: () => void): Timing {
@@ -320,7 +351,9 @@ export class CpuBackend implements Backend {
 
   describe(): string {
     const { relaxedSimd } = this.features;
-    return `WebAssembly SIMD128${relaxedSimd ? ' with fused multiply-add' : ''}, ${this.threads} thread${this.threads > 1 ? 's' : ''}`;
+    const { blas, reason } = this.native;
+    const products = blas ? `; large products by ${blas.name}` : reason === null ? '' : `; no OpenBLAS, for ${reason}`;
+    return `WebAssembly SIMD128${relaxedSimd ? ' with fused multiply-add' : ''}, ${this.threads} thread${this.threads > 1 ? 's' : ''}${products}`;
   }
 
   async dispose(): Promise<void> {
@@ -378,19 +411,21 @@ function checkBytes(operation: string, storage: CpuStorage, byteOffset: number, 
  * The CPU backend.
  *
  * @param options - `maxBytes` (default 4 GiB) limits the memory of all tensors, `threads` (default: one a core) how many
- * cores compute
- * @throws BackendError where WebAssembly has no SIMD
+ * cores compute, `blas` (default false) whether OpenBLAS computes large products
+ * @throws BackendError where WebAssembly has no SIMD, and with `blas: true` where there is no OpenBLAS
  * @throws ValueError if `threads` is not a whole number from 1 to the number of cores
  * @example
  * setBackend(await cpu());
  */
-export const cpu = ({ maxBytes, threads }: CpuOptions = {}): Promise<Backend> => createCpu({ maxBytes, threads });
+export const cpu = ({ maxBytes, threads, blas }: CpuOptions = {}): Promise<Backend> =>
+  createCpu({ maxBytes, threads, blas });
 
 /** As `cpu`, with what tests choose. */
 export async function createCpu(options: InternalOptions = {}): Promise<CpuBackend> {
   const features = options.features ?? (await detectFeatures());
   if (!features.simd) throw new BackendError('cpu: this engine has no WebAssembly SIMD. Use a newer one.');
-  return new CpuBackend(features, threadsOf(features, options), options);
+  const threads = threadsOf(features, options);
+  return new CpuBackend(features, threads, options, await chooseBlas(options.blas, threads));
 }
 
 function threadsOf(features: WasmFeatures, { threads, oversubscribe = false }: InternalOptions): number {

@@ -4,6 +4,7 @@
  * allocates nothing.
  */
 import { byteWidth, type Executable, type Kernel, type Schedule, type Slot } from '@dl/tensor';
+import type { Sgemm } from './blas/sgemm';
 import { type Calls, type RenderedKernel, renderKernel } from './kernels/render';
 import { paramsOffset, sharedOffset, type Target } from './kernels/target';
 import { constantsBase, type LinearMemory, type Piece } from './memory';
@@ -123,6 +124,8 @@ interface KernelStep {
   readonly kind: 'kernel';
   readonly name: string;
   readonly kernel: CompiledKernel;
+  /** Its product, where a native library computes that; the kernel is then what follows it. */
+  readonly native: Sgemm | null;
   /** What must be called before it, if no earlier step has left the same. */
   readonly prepare: Calls<KernelFunction> | null;
   /** Where in shared memory that is. */
@@ -190,6 +193,8 @@ export class CpuExecutable implements Executable {
   sharedAddress = -1;
   /** Rough work of the steps that are worth sharing; 0 where all are run by one thread. */
   shareable = 0;
+  /** Whether some products are computed by a native library, so that the main thread goes from step to step. */
+  readonly hasNative: boolean;
   /** As threads run it, for each way in which bound storages were one or preparations were kept; made when first wanted. */
   readonly programs = new Map<string, SharedSchedule>();
   disposed = false;
@@ -200,9 +205,12 @@ export class CpuExecutable implements Executable {
     private readonly memory: LinearMemory,
     cache: KernelCache,
     private readonly onDispose: (executable: CpuExecutable) => void,
+    nativeOf: (kernel: Kernel) => Sgemm | null,
   ) {
     const kernels = schedule.steps.flatMap((step) => (step.kind === 'kernel' ? [step.kernel] : []));
-    const compiled = cache.compile(kernels);
+    const native = kernels.map(nativeOf);
+    this.hasNative = native.some((call) => call !== null);
+    const compiled = cache.compile(kernels.map((kernel, i) => (native[i] ? { ...kernel, producer: null } : kernel)));
     const copies = schedule.steps.length - kernels.length;
     this.#blocks = memory.allocate(compiled.reduce((sum, k) => sum + k.blockBytes, copies * copyBlock.bytes));
     const storages: [number, number][] = [];
@@ -229,11 +237,13 @@ export class CpuExecutable implements Executable {
       const { kernel } = step;
       const { again, first, offset: sharedAt } = prepared.places[next]!;
       const number = next;
+      const call = native[next]!;
       const code = compiled[next++]!;
       const own: KernelStep = {
         kind: 'kernel',
         name: kernel.name,
         kernel: code,
+        native: call,
         prepare: again ? null : code.prepare,
         preparedAt: sharedAt,
         block,
