@@ -111,8 +111,7 @@ export class WebGpuBackend implements GpuBackend {
       counters: { bindGroups: 0 },
     };
     this.lost = device.lost.then((reason) => this.#lose(reason));
-    device.onuncapturederror = ({ error }) =>
-      this.#keep(new BackendError(`webgpu: the device reports: ${error.message}`));
+    device.onuncapturederror = ({ error }) => this.#keep(this.#deviceError(error));
   }
 
   get counters(): Counters {
@@ -323,6 +322,17 @@ export class WebGpuBackend implements GpuBackend {
   #keep(error: unknown): void {
     if (this.#disposed || this.#lostError) return;
     this.#pending ??= error instanceof Error ? error : new BackendError(String(error));
+  }
+
+  /** What the device found wrong after the call: mostly that it has less memory than was asked for. */
+  #deviceError(error: GPUError): BackendError {
+    if (!/OutOfMemory/.test(error.constructor.name)) {
+      return new BackendError(`webgpu: the device reports: ${error.message}`);
+    }
+    const { inUse } = this.#pool;
+    return new BackendError(
+      `webgpu: the device is out of memory, with ${inUse} bytes of tensors in use: ${error.message} Dispose of what is not needed, use smaller batches, or set maxBytes, so that it is told before.`,
+    );
   }
 
   #lose({ reason, message }: GPUDeviceLostInfo): BackendError {
