@@ -196,6 +196,19 @@ test('convolutions by tiles have the errors of a plain sum: 1e-6 of the sum of w
   await compareKernel(backends, { ...made, contents }, { rtol: 0, atol: 1e-6 * ((32 * 9) / 16) });
 });
 
+// Lines too short for vectors.
+test.each<Conv>([
+  { N: 2, C: 5, H: 7, W: 7, O: 96, K: 3, pad: 1 },
+  { N: 1, C: 6, H: 14, W: 13, O: 97, K: 3, pad: 1, stride: 2 },
+  { N: 1, C: 3, H: 5, W: 9, O: 100, K: 2 },
+  { N: 2, C: 7, H: 9, W: 8, O: 96, K: 1, stride: 2 },
+])('convolutions by gathered columns: %j', async (c) => {
+  const made = convolution('f32', c);
+  const method = productOf(made.producer as Contraction, { range: made.range ?? 1 }, PORTABLE_MICRO_KERNEL)?.method;
+  expect(method?.kind).toBe('gemm');
+  await compareKernel(backends, made, { rtol: 1e-5 });
+});
+
 test('the gradient of a kernel: pixels are summed over, images too', async () => {
   for (const [N, C, O, S, K, pad] of [
     [3, 2, 3, 9, 3, 0],

@@ -165,6 +165,32 @@ function staged(form: Form, dense: boolean): { form: Form; stages: Stage[]; byte
   return { form: merged({ ...form, ...factors, zeros }, batch), stages, bytes };
 }
 
+/** Rows of the result from which a column that is gathered for them costs little. */
+const leastGatheredRows = 96;
+/** Columns of a line of the result below which vectors along it are badly filled. */
+const shortLine = 16;
+
+/**
+ * A convolution with short lines, such as 7×7: a copy with one element for each pair of pixel and kernel element, from the
+ * padded copy, makes it a matrix product whose columns are all pixels.
+ */
+function gathered(form: Form, micro: MicroKernel): Product | null {
+  const [n, k] = [axesOf(form, 'n'), axesOf(form, 'k')];
+  if (n.length < 2 || k.length < 2 || !isEven(form.lhs) || sizeOfRole(form, 'm') < leastGatheredRows) return null;
+  if (sizeAt(form, n.at(-1)!) >= shortLine || form.rhs.binding < 0) return null;
+  const padded = needsStage(form.rhs) ? stageOf(form, form.rhs, 0) : null;
+  if (needsStage(form.rhs) && !(padded && isEven(padded.factor))) return null;
+  const image = padded?.factor ?? form.rhs;
+  const copy = stageOf(form, image, padded?.bytes ?? 0, true, 'k before n');
+  if (copy === null) return null;
+  const stages = padded ? [padded, { ...copy, depth: Math.max(copy.depth, padded.depth) }] : [copy];
+  const whole = merged({ ...form, rhs: copy.factor }, false);
+  const method = gemmOf(whole, micro);
+  if (method?.kind !== 'gemm') return null;
+  const ownOffset = Math.ceil((copy.bytes + (padded?.bytes ?? 0)) / 64) * 64;
+  return { form: whole, stages, method, ownOffset, scratchBytes: ownOffset + gemmScratch(method.spec) };
+}
+
 /** The way to compute a contraction, or null for plain loops. */
 export function productOf(contraction: Contraction, kernel: Pick<Kernel, 'range'>, micro: MicroKernel): Product | null {
   if (gemmTypes[contraction.dtype] === undefined) return null;
@@ -177,6 +203,8 @@ export function productOf(contraction: Contraction, kernel: Pick<Kernel, 'range'
     const { winograd, stage, scratchBytes } = tiles;
     return { form, stages: [stage], method: { kind: 'winograd', winograd }, ownOffset: stage.bytes, scratchBytes };
   }
+  const columns = gathered(form, micro);
+  if (columns) return columns;
   for (const dense of [false, true]) {
     const result = staged(form, dense);
     if (result === null) return null;

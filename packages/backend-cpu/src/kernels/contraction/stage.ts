@@ -130,11 +130,11 @@ function spread(sum: Linear, variable: number): number {
   return most;
 }
 
-/** The axes of the copy, outermost first: those that the operand depends on, in the order of its memory. */
+/** The axes of the copy, outermost first: those that the operand depends on, in the order of its memory or k before n. */
 function axesOfCopy(
   form: Form,
   { factor, virtual }: { factor: Factor; virtual: readonly Virtual[] },
-  batch: number,
+  { batch, order }: { readonly batch: number; readonly order: Order },
 ): Axis[] {
   const axes: Axis[] = [];
   form.axes.forEach(({ size }, variable) => {
@@ -142,6 +142,10 @@ function axesOfCopy(
     const own = virtual.find((v) => v.pivot === variable);
     axes.push(own ? { kind: 'virtual', ...own } : { kind: 'own', variable, size });
   });
+  if (order === 'k before n') {
+    const isK = (axis: Axis) => axis.kind === 'own' && form.axes[axis.variable]!.role === 'k';
+    return [...axes.filter(isK), ...axes.filter((axis) => !isK(axis))];
+  }
   const variableOf = (axis: Axis): number => (axis.kind === 'own' ? axis.variable : axis.pivot);
   return axes
     .map((axis) => ({ axis, by: spread(factor.index, variableOf(axis)) }))
@@ -149,16 +153,25 @@ function axesOfCopy(
     .map(({ axis }) => axis);
 }
 
+/** In which order a copy lies: as the operand, or, with one element for each step of the loops, k outside n. */
+type Order = 'memory' | 'k before n';
+
 /**
  * The copy of an operand at an offset in scratch memory, or null if it would be too large.
  *
  * @param dense - one element for each step of the loops, whatever the sums
  */
-export function stageOf(form: Form, factor: Factor, offset: number, dense = false): Stage | null {
+export function stageOf(
+  form: Form,
+  factor: Factor,
+  offset: number,
+  dense = false,
+  order: Order = 'memory',
+): Stage | null {
   if (factor.limits.some((l) => l.term.terms.some((t) => t.atom.kind === 'param'))) dense = true;
   const batch = axesOf(form, 'batch').length;
   const virtual = dense ? { factor, virtual: [] } : virtualise(factor, batch);
-  const axes = axesOfCopy(form, virtual, batch);
+  const axes = axesOfCopy(form, virtual, { batch, order });
   const strides: number[] = [];
   let elements = 1;
   for (let i = axes.length - 1; i >= 0; i--) {
