@@ -186,6 +186,31 @@ test('workers that end again and again are an error, not a hang', async () => {
   expect((await backend.lost).message).toContain('ended again and again');
 });
 
+test.each([1, 3])(
+  'without room for intermediates a run changes nothing and names the holders; threads: %i',
+  async (threads) => {
+    const backend = await start(threads, { maxBytes: 24 * 2 ** 20 });
+    const v = new Variable(wave([1000], 0.3), { name: 'table' });
+    const step = compile((x: Tensor) => {
+      v.assign(v.add(1));
+      const large = x.reshape([-1, 1]).mul(v.reshape([1, -1]));
+      return large.sub(large.mean(0)).square().mean(1);
+    });
+    const small = wave([100], 0.1);
+    const wanted = await step(small).data();
+    const before = await v.data();
+    const held = wave([20_000], 0.1);
+    await held.data();
+    const { inUse } = backend.memory();
+    expect(() => step(held)).toThrow(
+      /^allocate: there is no room for 76 MB.* The largest holders are: .*\[20000\].*\[1000\]/,
+    );
+    expect(await v.data()).toEqual(before);
+    expect(backend.memory().inUse).toBeLessThanOrEqual(inUse + 4096);
+    expect(await step(small).data()).not.toEqual(wanted);
+  },
+);
+
 test('nothing is started for work that is not worth it', async () => {
   const backend = await start(2, { startAfter: 4_000_000, sharing: {} });
   for (let i = 0; i < 100; i++) await wave([100], 0.1).mul(2).data();

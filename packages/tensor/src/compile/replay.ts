@@ -1,13 +1,14 @@
 /**
  * What a recording becomes, and one call of it: storages are bound, outputs allocated and kernels run; nothing is recorded.
  */
-import type { Backend, Storage } from '../backend';
+import type { Backend, Storage, Timing } from '../backend';
 import { byteWidth } from '../dtype';
 import { BackendError } from '../errors';
 import type { Node } from '../graph/node';
 import { leaf } from '../ops/record';
 import { cellOf } from '../run/cell';
 import { type Prepared, prepare } from '../run/executables';
+import { runOn } from '../run/memory';
 import { currentObserver } from '../run/observe';
 import { ownKey, type RandomNode, resolve } from '../run/program';
 import { allocateAll } from '../run/realize';
@@ -59,12 +60,9 @@ export function replay(compiled: Compiled, tensors: readonly Tensor[]): unknown 
   drawNumbers(compiled);
   const observer = currentObserver();
   observer?.ran(prepared.schedule);
-  backend.run(
-    prepared.executable,
-    [...leaves, ...fresh],
-    scalars,
-    observer ? (steps) => observer.timed(steps) : undefined,
-  );
+  const timings = observer ? (steps: readonly Timing[]) => observer.timed(steps) : undefined;
+  const { executable } = prepared;
+  runOn(backend, { executable, bindings: [...leaves, ...fresh], scalars, fresh, timings });
   for (const cell of compiled.assigned) cell.advance(backend);
   return compiled.result(compiled.outputs.map((node, i) => storedTensor(node, backend, fresh[i]!)));
 }

@@ -4,7 +4,7 @@
  * `backward` will want them), and whatever an earlier run computed and this one needs again; hence nothing is computed
  * more than twice.
  */
-import type { Backend, Storage } from '../backend';
+import type { Backend, Storage, Timing } from '../backend';
 import { byteWidth, hostArray, type TypedArray } from '../dtype';
 import { ValueError } from '../errors';
 import type { Node, Op } from '../graph/node';
@@ -12,7 +12,7 @@ import { leaf, record } from '../ops/record';
 import { sizeOf } from '../shape';
 import { type Cell, clearPending, pendingCells } from './cell';
 import { prepared } from './executables';
-import { giveBack, obtain } from './memory';
+import { giveBack, obtain, runOn } from './memory';
 import { currentObserver } from './observe';
 import { collect, newMark, resolve, type WantedOutput, writeProgram } from './program';
 import { getBackend } from './registry';
@@ -107,7 +107,8 @@ function run(backend: Backend, wanted: readonly Node[], cells: readonly Cell[], 
   for (const storage of fresh) bindings.push(storage);
   const observer = currentObserver();
   observer?.ran(schedule);
-  backend.run(executable, bindings, written.scalars, observer ? (steps) => observer.timed(steps) : undefined);
+  const timings = observer ? (steps: readonly Timing[]) => observer.timed(steps) : undefined;
+  runOn(backend, { executable, bindings, scalars: written.scalars, fresh, timings });
 
   for (let i = 0; i < results.length; i++) {
     const node = results[i]!;
