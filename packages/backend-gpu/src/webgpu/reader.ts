@@ -8,6 +8,9 @@ import { type Piece, sizeClass } from './pool';
 /** Bytes of the fault: kernel, index, limit, and how many there were. */
 export const faultBytes = 16;
 
+/** The largest staging buffer that is kept. */
+const largest = 16 << 20;
+
 export interface Fault {
   readonly kernel: number;
   readonly index: number;
@@ -51,9 +54,14 @@ export class Reader {
     const [kernel, index, limit, count] = new Int32Array(mapped, 0, 4);
     const bytes = mapped.slice(from, from + byteLength);
     staging.unmap();
-    const list = this.#free.get(size);
-    if (list) list.push(staging);
-    else this.#free.set(size, [staging]);
+    this.#keep(staging, size);
     return { bytes, fault: count === 0 ? null : { kernel: kernel!, index: index!, limit: limit! } };
+  }
+  /** Large buffers are rarely wanted again, and would hold their memory for good. */
+  #keep(staging: GPUBuffer, size: number): void {
+    const list = this.#free.get(size);
+    if (size > largest) staging.destroy();
+    else if (list) list.push(staging);
+    else this.#free.set(size, [staging]);
   }
 }
