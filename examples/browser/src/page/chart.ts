@@ -17,9 +17,16 @@ function thinned(points: readonly Point[], figure: Figure): [step: number, value
   return groups.map((group) => [group.at(-1)!.step, group.reduce((sum, p) => sum + p[figure], 0) / group.length]);
 }
 
-/** Moves the second label away from the first where they would overlap. */
-const apart = (fixed: number, other: number): number =>
-  Math.abs(fixed - other) >= 14 ? other : fixed + (other < fixed ? -14 : 14);
+const labelHeight = 14;
+
+/** Where the second label goes: where it belongs, or beside the first where they would overlap, inside the chart. */
+function apart(fixed: number, other: number, bottom: number): number {
+  if (Math.abs(fixed - other) >= labelHeight) return other;
+  const above = fixed - labelHeight;
+  const below = fixed + labelHeight;
+  if (above < margin.top) return below;
+  return below > bottom || other < fixed ? above : below;
+}
 
 export class Chart {
   readonly #host: HTMLElement;
@@ -97,7 +104,7 @@ export class Chart {
       `<text class="${name}" x="${x(step) + 8}" y="${height}" dy="0.32em">${name === 'train' ? 'training' : 'test'}</text>`;
     return [
       test ? label('test', train && train[0] > test[0] ? train : test, at) : '',
-      train ? label('train', train, test ? apart(at, y(train[1])) : y(train[1])) : '',
+      train ? label('train', train, test ? apart(at, y(train[1]), y(0)) : y(train[1])) : '',
     ].join('');
   }
 
