@@ -59,11 +59,12 @@ export function exp(v: VectorEmitter, x: Vec): Vec {
   return v.scope(() => {
     const { rounded, r } = splitExponent(v, clamp(v, x, -104, 89.5));
     const fraction = v.polynomial('f32x4', r, EXP_SHORT);
-    // 2^n in two factors, because n reaches from −150 to 129; the first is added to the exponent, which it cannot overflow.
+    // 2^n in two factors, because n reaches from −150 to 129; factors, not sums of exponents, so that any NaN stays one.
     const half = v.shift('i32x4.shr_u', rounded, 1);
     const rest = v.op('i32x4.sub', rounded, half);
-    const first = v.op('i32x4.add', fraction, v.shift('i32x4.shl', half, 23));
-    return v.op('f32x4.mul', first, v.op('i32x4.add', v.shift('i32x4.shl', rest, 23), ONE));
+    const first = v.op('i32x4.add', v.shift('i32x4.shl', half, 23), ONE);
+    const second = v.op('i32x4.add', v.shift('i32x4.shl', rest, 23), ONE);
+    return v.op('f32x4.mul', v.op('f32x4.mul', fraction, first), second);
   });
 }
 

@@ -22,7 +22,7 @@ interface Variant {
 function evaluate(
   lane: FloatLane,
   name: Name,
-  xs: number[],
+  xs: number[] | Floats,
   ys: number[] = [],
   { width = 1, fused = true }: Variant = {},
 ) {
@@ -192,6 +192,16 @@ describe.each(['f32x4', 'f64x2'] as const)('%s special values', (lane) => {
     const got = evaluate(lane, name, xs);
     for (const [k, x] of xs.entries())
       expect(ulps(lane, got[k] as number, exact[name](x)), `${name}(${x}) = ${got[k]}`).toBeLessThan(4);
+  });
+
+  it.each(Object.keys(exact) as UnaryTranscendental[])('%s of a NaN of any bits', (name) => {
+    const xs =
+      lane === 'f32x4'
+        ? new Float32Array(new Uint32Array([0x7fc00000, 0xffc00000, 0x7fffffff, 0xffffffff]).buffer)
+        : new Float64Array(
+            new BigUint64Array([0x7ff8n << 48n, 0xfff8n << 48n, (1n << 63n) - 1n, (1n << 64n) - 1n]).buffer,
+          );
+    expect([...evaluate(lane, name, xs)]).toEqual([NaN, NaN, NaN, NaN]);
   });
 
   it('pow of every pair, as C99', () => {
