@@ -195,7 +195,7 @@ function emitNamed(scope: Scope, ref: number, instruction: Instruction): string 
     case 'guard': {
       const condition = shader.bounds(instruction.bounds, vars);
       const value = named(scope, instruction.args[0]);
-      if (condition === null) return value;
+      if (condition === null) return shader.let('x', value);
       return shader.let('x', `select(${literal(instruction.dtype, instruction.fill, shader)}, ${value}, ${condition})`);
     }
     case 'scalar':
@@ -219,7 +219,7 @@ function emitNamed(scope: Scope, ref: number, instruction: Instruction): string 
         convert(named(scope, instruction.args[0]), kernel.body[instruction.args[0]]!.dtype, instruction.dtype, shader),
       );
     case 'bitcast':
-      return shader.let('x', `bitcast<${type}>(${named(scope, instruction.args[0])})`);
+      return shader.let('x', `bitcast<${type}>(${operandsOf(scope, instruction.args)[0]})`);
     default:
       return shader.let('x', arithmetic(scope, instruction, ref));
   }
@@ -245,12 +245,28 @@ function scalar(dtype: DType, words: string): string {
   }
 }
 
+/**
+ * Names of what is computed with. A shader compiler computes what depends on constants alone, and refuses it where that is an
+ * infinity or NaN; there they are variables.
+ */
+function operandsOf(scope: Scope, args: readonly number[]): string[] {
+  const { kernel, shader } = scope;
+  const names = args.map((arg) => named(scope, arg));
+  const constant = args.map((arg) => kernel.body[arg]!).filter((i) => i.op === 'constant');
+  if (constant.length < args.length) return names;
+  return names.map((name, i) => {
+    const { dtype, value } = constant[i]!;
+    // The others are the results of functions, which no compiler may take for constants.
+    return Number.isFinite(Math.fround(value)) ? shader.variable(dtype, name) : name;
+  });
+}
+
 function arithmetic(scope: Scope, instruction: Instruction, ref: number): string {
   const { kernel, shader } = scope;
   const { op } = instruction;
   const args = 'args' in instruction ? instruction.args : [];
   const kind = kindOf(kernel.body[args[0]!]!.dtype);
-  const [x, y] = args.map((arg) => named(scope, arg));
+  const [x, y] = operandsOf(scope, args);
   if (op in unary) return unary[op as UnaryOp](x!, kind, shader);
   if (op === 'mul' && kind === 'f32') {
     // A literal 0 would be taken for the product, whatever the other is.

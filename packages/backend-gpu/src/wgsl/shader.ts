@@ -174,6 +174,13 @@ export class Shader {
     return name;
   }
 
+  /** A variable with a value that the compiler does not know. */
+  variable(dtype: DType, value: string): string {
+    const name = this.fresh('c');
+    this.global(`var<private> ${name}: ${valueType[dtype]} = ${value};`);
+    return name;
+  }
+
   #resource(resource: Resource, dtype: DType, written: boolean): string {
     const name = resource.kind === 'fault' ? 'fault' : `${resource.kind === 'binding' ? 'b' : 's'}${resource.index}`;
     const used = this.#used.get(name);
