@@ -41,15 +41,20 @@ function findCrowded(state: Clustering, { stored, live, reads }: Storing, maxBin
   return crowded;
 }
 
-/** Gives the later half of a cluster's members a cluster of their own. */
+/**
+ * Gives the later half of a cluster's members a cluster of their own. Members that other clusters compute again go with their
+ * half as well: once more is stored they may have to be computed here after all, and must not need the other half then.
+ */
 function cutInTwo(state: Clustering, members: readonly number[]): boolean {
-  const { nodes } = state.graph;
-  const free = members.filter((m) => classOf[nodes[m]!.op] !== 'producer');
-  const later = free.slice(free.length === members.length ? Math.ceil(free.length / 2) : Math.floor(free.length / 2));
-  if (later.length === 0) return false;
-  const from = state.clusters[state.clusterOf(members[0]!)]!;
+  const isProducer = (m: number): boolean => classOf[state.graph.nodes[m]!.op] === 'producer';
+  const free = members.filter((m) => !isProducer(m));
+  const first = free[free.length === members.length ? Math.ceil(free.length / 2) : Math.floor(free.length / 2)];
+  if (first === undefined) return false;
+  const own = state.clusterOf(first);
+  const from = state.clusters[own]!;
+  const later = from.members.filter((m) => m >= first && state.clusterOf(m) === own && !isProducer(m));
   const id = state.order.add();
-  state.clusters.push({ ...from, producer: -1, lead: [], members: [...later], mixes: false });
+  state.clusters.push({ ...from, producer: -1, lead: [], members: later, mixes: false });
   for (const m of later) state.began[m] = id;
   return true;
 }

@@ -90,6 +90,7 @@ function rankByNeed(state: Clustering, { live }: Storing, { before, after, alive
       const c = stack.at(-1)!;
       const need = rank[c]! >= 0 ? undefined : before[c]!.find((b) => rank[b] === -1);
       if (need !== undefined) {
+        if (stack.length === count) throw new Error('internal: kernels need each other.');
         stack.push(need);
         continue;
       }
