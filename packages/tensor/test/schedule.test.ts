@@ -1,5 +1,6 @@
 import { checkProgram, referenceBackend } from '@dl/testing';
 import { describe, expect, it } from 'vitest';
+import type { Window } from '../src/graph/node';
 import type { Kernel, Schedule } from '../src/kernel';
 import { schedule } from '../src/schedule';
 import { sizeOf } from '../src/shape';
@@ -167,6 +168,22 @@ describe('what is stored', () => {
     const made = await checked(b);
     expect([kernelsOf(made).length, made.arenaBytes]).toEqual([1, 0]);
   });
+
+  it.each(['pad', 'window_sum'] as const)(
+    'what is copied out is not stored in place of the padding of a %s',
+    async (op) => {
+      const b = new ProgramBuilder();
+      const sum = b.expand(b.reduce('sum', b.data([2, 3]), [1], true), [2, 4]);
+      const window: Window = { size: [1], stride: [1], dilation: [1], padding: [[1, 0]] };
+      const padded = op === 'pad' ? b.pad(sum, [0, 1], [0, 0]) : b.node(op, [sum], window, [2, 5]);
+      const padding = b.slice(padded, [0, 0], [2, 1]);
+      const sources = [padding, b.data([2, 1], 'i32'), b.data([2, 1])];
+      b.output(b.node('scatter', sources, { axis: 0, mode: 'add' }, [2, 1]));
+      b.output(padding);
+      b.output(b.matmul(b.slice(sum, [0, 0], [2, 1]), b.data([1, 3])));
+      await checked(b);
+    },
+  );
 
   it('nothing is done for empty outputs', async () => {
     const b = new ProgramBuilder();

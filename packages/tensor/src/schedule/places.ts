@@ -88,7 +88,8 @@ function placeConcats(
     const node = nodes[i]!;
     if (node.op === 'copy' && live[i] === 1) {
       const base = state.base(node.sources[0]!);
-      if (nodes[base]!.op === 'concat') copies.set(base, [...(copies.get(base) ?? []), i]);
+      if (nodes[base]!.op === 'concat' && !showsPadding(state, node))
+        copies.set(base, [...(copies.get(base) ?? []), i]);
     }
     if (node.op !== 'concat' || stored[i] === 0) continue;
     const whole = (places[i] ??= placeWithin(state, places, copies.get(i) ?? []) ?? dense(node, slotFor(i, 'arena')));
@@ -116,13 +117,22 @@ function placeWithin(state: Clustering, places: readonly (Place | null)[], copie
 function placeCopied(state: Clustering, stored: Uint8Array, live: Uint8Array, places: (Place | null)[]): void {
   const { nodes } = state.graph;
   nodes.forEach((node, i) => {
-    if (node.op !== 'copy' || live[i] === 0 || places[i] === null) return;
+    if (node.op !== 'copy' || live[i] === 0 || places[i] === null || showsPadding(state, node)) return;
     const base = state.base(node.sources[0]!);
     if (stored[base] === 0 || places[base] !== null || state.clusterOf(base) !== state.clusterOf(i)) return;
     const found = placeThrough(state, state.coords[base]!, i, places[i]!);
     const isOwn = classOf[nodes[base]!.op] !== 'producer' || (found !== null && isWhole(state, nodes[base]!, found));
     if (found !== null && isOwn) places[base] = found;
   });
+}
+
+/** Whether there may be padding among what a copy shows. Where the padding is of a broadcast value, the dimensions do not tell. */
+function showsPadding({ graph: { nodes } }: Clustering, copy: GraphNode): boolean {
+  for (let view = nodes[copy.sources[0]!]!; isMovement(view) && view.op !== 'barrier'; ) {
+    if (view.op === 'pad' || view.op === 'windows') return true;
+    view = nodes[view.sources[0]!]!;
+  }
+  return false;
 }
 
 /**
