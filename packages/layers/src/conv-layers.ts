@@ -2,6 +2,7 @@
 import { type Tensor, ValueError } from '@dl/tensor';
 import {
   type ConvolutionOptions,
+  checkPaddingMode,
   convolutionSpec,
   convolve,
   convolveTransposed,
@@ -44,9 +45,11 @@ abstract class Conv extends Module {
     super();
     const name = `Conv${rank}d`;
     const { groups = 1, bias = true, dtype = 'f32', stride, padding, dilation } = options;
+    const { paddingMode = 'zeros' } = options;
     this.kernelSize = perAxis(name, 'kernelSize', kernelSize, rank, 1);
     checkChannels(name, inChannels, outChannels, groups);
-    this.#options = { stride, padding, dilation, groups } as ConvolutionOptions;
+    checkPaddingMode(name, paddingMode);
+    this.#options = { stride, padding, paddingMode, dilation, groups } as ConvolutionOptions;
     convolutionSpec(name, this.kernelSize, this.#options);
     const shape = [outChannels, inChannels / groups, ...this.kernelSize];
     const init = fanInUniform(product(shape.slice(1)));

@@ -3,29 +3,34 @@
  * `convolution` of the tensor package: what padding words mean, and that a transposed convolution is a convolution of
  * data spread by the stride with the flipped kernel.
  */
-import { type ConvolutionSpec, ShapeError, showShape, type Tensor, ValueError } from '@dl/tensor';
+import { type ConvolutionSpec, padWith, ShapeError, showShape, type Tensor, ValueError } from '@dl/tensor';
 
 /** One number for each spatial axis, or one for all. */
 export type PerAxis = number | readonly number[];
 
 /**
- * Zeros around the data: a number for both sides of each axis, a [before, after] pair an axis, `valid` for none,
+ * How much is put around the data: a number for both sides of each axis, a [before, after] pair an axis, `valid` for none,
  * `same` so that stride 1 keeps the size (the odd one goes after), `full` so that every overlap counts.
  */
 export type Padding = PerAxis | readonly (readonly [number, number])[] | 'valid' | 'same' | 'full';
+
+/** What is put around the data: zeros, its mirror image without the edge, its edge repeated, or its other end. */
+export type PaddingMode = 'zeros' | 'reflect' | 'replicate' | 'circular';
 
 export interface ConvolutionOptions {
   /** Default 1. */
   readonly stride?: PerAxis;
   /** Default 0. */
   readonly padding?: Padding;
+  /** Default `zeros`. */
+  readonly paddingMode?: PaddingMode;
   /** Distance between kernel elements. Default 1. */
   readonly dilation?: PerAxis;
   /** Parts of the channels that do not see each other. Default 1. */
   readonly groups?: number;
 }
 
-export interface TransposedOptions extends Omit<ConvolutionOptions, 'padding'> {
+export interface TransposedOptions extends Omit<ConvolutionOptions, 'padding' | 'paddingMode'> {
   /** What a convolution with the same options would pad. Default 0. */
   readonly padding?: PerAxis;
   /** Added to one side of the result, for the sizes that the stride rounded off. Default 0. */
@@ -68,7 +73,7 @@ export function paddingPairs(
   return perAxis(operation, 'padding', padding as PerAxis, kernel.length).map((p) => [p, p]);
 }
 
-/** How a convolution with these options slides over `rank` spatial axes. */
+/** How a convolution with these options slides over the padded data. */
 export function convolutionSpec(
   operation: string,
   kernel: readonly number[],
@@ -86,6 +91,20 @@ export function convolutionSpec(
   if (padding.length !== rank)
     throw new ValueError(`${operation}: ${padding.length} padding pairs are given for ${rank} spatial axes.`);
   return { stride, padding, lhsDilation: kernel.map(() => 1), rhsDilation, groups: options.groups ?? 1 };
+}
+
+const paddingModes: readonly PaddingMode[] = ['zeros', 'reflect', 'replicate', 'circular'];
+
+/** @throws ValueError for a mode that is none */
+export function checkPaddingMode(operation: string, mode: PaddingMode): void {
+  if (!paddingModes.includes(mode))
+    throw new ValueError(`${operation}: paddingMode '${String(mode)}' is none of '${paddingModes.join("', '")}'.`);
+}
+
+/** Zeros are the convolution's own business, as bounds of its loops; other modes are movement before it. */
+function padded(data: Tensor, spec: ConvolutionSpec, mode: PaddingMode): [Tensor, ConvolutionSpec] {
+  if (mode === 'zeros') return [data, spec];
+  return [padWith(data, spec.padding, { mode }), { ...spec, padding: spec.padding.map(() => [0, 0]) }];
 }
 
 /** Adds a bias to each channel, `[O]` beside `[N, O, spatial…]`. */
@@ -118,7 +137,7 @@ function checkChannels(operation: string, x: Tensor, channels: number): void {
  * @param weight - `[O, C / groups, kernel…]`
  * @param bias - `[O]`, or null
  * @returns `[N, O, spatial…]`; size floor((n + padding − dilation·(k − 1) − 1) / stride) + 1
- * @throws ShapeError if channels or ranks do not fit, ValueError for options out of range
+ * @throws ShapeError if channels or ranks do not fit or a mirror is longer than the data, ValueError for options out of range
  */
 export function convolve(
   x: Tensor,
@@ -128,10 +147,13 @@ export function convolve(
 ): Tensor {
   const rank = weight.rank - 2;
   const operation = `conv${rank}d`;
-  const spec = convolutionSpec(operation, weight.shape.slice(2), options);
-  return batched(operation, x, rank, (data) => {
-    checkChannels(operation, data, weight.shape[1]! * spec.groups);
-    checkReach(operation, data, spec, weight);
+  const wanted = convolutionSpec(operation, weight.shape.slice(2), options);
+  const { paddingMode = 'zeros' } = options;
+  checkPaddingMode(operation, paddingMode);
+  return batched(operation, x, rank, (inside) => {
+    checkChannels(operation, inside, weight.shape[1]! * wanted.groups);
+    checkReach(operation, inside, wanted, weight);
+    const [data, spec] = padded(inside, wanted, paddingMode);
     return withBias(data.convolution(weight, spec), bias, rank);
   });
 }

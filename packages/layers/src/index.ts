@@ -11,6 +11,7 @@ export {
   convolve,
   convolveTransposed,
   type Padding,
+  type PaddingMode,
   type PerAxis,
   type TransposedOptions,
 } from './convolution';

@@ -34,6 +34,7 @@ import {
   linear,
   MaxPool2d,
   maxPool,
+  type PaddingMode,
   Parameter,
 } from './index';
 
@@ -131,6 +132,32 @@ describe('convolution', () => {
     expect(await convolve(x, weight, null, { padding: 'full' }).array()).toEqual([[[1, 2, 2, 1]]]);
     expect(await convolve(x, weight, null, { padding: [[1, 0]] }).array()).toEqual([[[1, 2, 2]]]);
     expect(await convolve(x, weight, null, { padding: 'valid' }).array()).toEqual([[[2, 2]]]);
+  });
+
+  test('paddingMode says what the padding is made of', async () => {
+    const [x, weight] = [tensor([[[1, 2, 3, 4]]]), tensor([[[1, 10, 100]]])];
+    const padded = (paddingMode: PaddingMode): Promise<unknown> =>
+      convolve(x, weight, null, { padding: 1, paddingMode }).array();
+    expect(await padded('zeros')).toEqual([[[210, 321, 432, 43]]]);
+    expect(await padded('reflect')).toEqual([[[212, 321, 432, 343]]]);
+    expect(await padded('replicate')).toEqual([[[211, 321, 432, 443]]]);
+    expect(await padded('circular')).toEqual([[[214, 321, 432, 143]]]);
+    const pair = { padding: [[0, 2]], paddingMode: 'circular' } as const;
+    expect(await convolve(x, weight, null, pair).array()).toEqual([[[321, 432, 143, 214]]]);
+  });
+
+  test('a padding of the own elements is differentiated, and refused where it reaches over the data', async () => {
+    for (const paddingMode of ['reflect', 'replicate', 'circular'] as const) {
+      const f = (x: Tensor, w: Tensor): Tensor =>
+        convolve(x, w, null, { padding: [1, 2], paddingMode, stride: [2, 1] });
+      await checkGradients(f, [randn([1, 2, 3, 4]), randn([2, 2, 2, 2])], { order: 2 });
+    }
+    const conv = new Conv1d(1, 1, 3, { padding: 3, paddingMode: 'reflect' });
+    expect(() => conv.forward(zeros([1, 1, 3]))).toThrow('reflect by 3 and 3 along axis 2 of [1, 1, 3]');
+    expect(conv.forward(zeros([0, 1, 4])).shape).toEqual([0, 1, 8]);
+    expect(() => new Conv1d(1, 1, 3, { paddingMode: 'mirror' as PaddingMode })).toThrow(
+      "Conv1d: paddingMode 'mirror' is none of 'zeros', 'reflect', 'replicate', 'circular'.",
+    );
   });
 
   test('takes data without a batch, and a batch of none', async () => {

@@ -12,7 +12,7 @@ import type { GoldenTable } from './tables';
 
 export const layerTables: readonly GoldenTable[] = [
   { category: 'activations', ops: activationOps, served: 93 },
-  { category: 'convs', ops: convolutionOps, served: 39 },
+  { category: 'convs', ops: convolutionOps, served: 47 },
   { category: 'pooling', ops: poolingOps, served: 83 },
   { category: 'norm', ops: normOps, served: 38 },
   { category: 'losses', ops: lossOps, served: 133 },

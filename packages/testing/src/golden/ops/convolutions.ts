@@ -9,6 +9,7 @@ import {
   maxPool,
   maxPoolIndices,
   type Padding,
+  type PaddingMode,
 } from '@dl/layers';
 import type { Tensor } from '@dl/tensor';
 import type { GoldenCall, GoldenOp, GoldenOps, Outputs } from './call';
@@ -19,6 +20,7 @@ function convolution(call: GoldenCall): Tensor {
   return convolve(call.x, call.input('weight'), call.optional('bias') ?? null, {
     stride: call.numbers('stride'),
     padding: (typeof padding === 'string' ? padding : call.numbers('padding')) as Padding,
+    paddingMode: call.has('padding_mode') ? (call.text('padding_mode') as PaddingMode) : 'zeros',
     dilation: call.numbers('dilation'),
     groups: call.number('groups'),
   });
