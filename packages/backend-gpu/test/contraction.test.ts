@@ -3,15 +3,15 @@ import { cpu } from '@dl/backend-cpu';
 import { type Backend, type ConvolutionSpec, type DType, setBackend, type Tensor, tensor } from '@dl/tensor';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createWebGpu, type WebGpuBackend } from '../src/webgpu/backend';
-import { splitsOf, type Tile, type Tuning } from '../src/wgsl/contraction/plan';
+import { sharedTiles, splitsOf, type Tile, type Tuning } from '../src/wgsl/contraction/plan';
 import { hasAdapter } from './adapter';
 
 vi.setConfig({ testTimeout: 300_000 });
 
 const direct: Tuning = { workgroupMemory: false, large: [] };
+const always = (tile: Tile): Tuning => ({ workgroupMemory: true, large: [{ from: 0, tile }] });
 /** A tile so small that a software adapter, to which barriers are dear, compiles and runs it in a moment. */
-const small: Tile = { m: 4, n: 4, threadsM: 4, threadsN: 4, k: 4 };
-const shared: Tuning = { workgroupMemory: true, large: [{ from: 0, tile: small }] };
+const shared = always({ m: 4, n: 4, threadsM: 4, threadsN: 4, k: 4 });
 
 /** Multiples of 1/16 whose products and sums are exact in f32. */
 const numbers = (shape: readonly number[], dtype: DType = 'f32'): Tensor => {
@@ -43,6 +43,17 @@ const cases: Readonly<Record<string, () => Tensor>> = {
     numbers([21, 37])
       .transpose()
       .matmul(numbers([70, 21]).transpose()),
+  'memory along k in both operands, in fours': () => numbers([36, 24]).matmul(numbers([20, 24]).transpose()),
+  'memory along k in neither, in fours': () => numbers([24, 36]).transpose().matmul(numbers([24, 20])),
+  'a slice that does not begin at a multiple of 4': () =>
+    numbers([36, 28])
+      .slice([0, 1], [36, 24])
+      .matmul(numbers([24, 20])),
+  'several large tiles': () => numbers([68, 20]).matmul(numbers([20, 36])).relu(),
+  'several large tiles, cut off and not in fours': () =>
+    numbers([19, 67])
+      .transpose()
+      .matmul(numbers([35, 19]).transpose()),
   'in batches, with one operand the same in all': () => numbers([3, 20, 18]).matmul(numbers([18, 33])),
   'long sums in parts': () => numbers([18, 1100]).matmul(numbers([1100, 19])),
   'few outputs': () => numbers([3, 700]).matmul(numbers([700, 5])),
@@ -72,11 +83,16 @@ const cases: Readonly<Record<string, () => Tensor>> = {
 const throughMemory = [
   'tiles cut off on all sides',
   'both operands transposed',
+  'memory along k in both operands, in fours',
+  'memory along k in neither, in fours',
   'in batches, with one operand the same in all',
   'whole numbers',
   'with what follows on each output',
   'a padded convolution with stride',
 ];
+
+const largeTileCases = ['several large tiles', 'several large tiles, cut off and not in fours'];
+const tileName = ({ m, n, threadsM, threadsN }: Tile): string => `tiles of ${m * threadsM} × ${n * threadsN}`;
 
 test('sums in parts: by the sizes alone, and none for short sums or many outputs', () => {
   expect(splitsOf({ batch: 1, m: 18, n: 19, k: 1100 })).toBe(8);
@@ -97,6 +113,7 @@ describe.skipIf(!hasAdapter)('contractions on WebGPU', () => {
   describe.each([
     ['by each thread', direct, Object.keys(cases)],
     ['through workgroup memory', shared, throughMemory],
+    ...sharedTiles.map((tile, i) => [`by ${tileName(tile)}`, always(tile), largeTileCases] as const),
   ] as const)('%s', (_, tuning, names) => {
     let gpu: WebGpuBackend;
     beforeAll(async () => {

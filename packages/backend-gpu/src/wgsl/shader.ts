@@ -204,9 +204,22 @@ export class Shader {
     return this.#buffer(binding, written).name;
   }
 
+  /** Declares a binding as vectors of four elements, which the shader then reads as such too; before its first load. */
+  widen(binding: number): void {
+    this.#wide.add(this.#buffer(binding, false).name);
+  }
+
+  /** The four elements of a widened binding from an index on that is a multiple of 4. */
+  loadQuad(binding: number, index: string): string {
+    return `${this.#buffer(binding, false).name}[(${index}) / 4]`;
+  }
+
+  readonly #wide = new Set<string>();
+
   /** The element of a binding at an i32 index. */
   load(binding: number, index: string): string {
     const { name, dtype } = this.#buffer(binding, false);
+    if (this.#wide.has(name)) return `${name}[(${index}) / 4][(${index}) & 3]`;
     if (perWord(dtype) === 1) return `${name}[${index}]`;
     const function_ = `load_${name}`;
     this.#narrow.set(function_, { name, dtype });
@@ -304,8 +317,9 @@ export class Shader {
     const declarations = used.map(([name, { dtype, written, resource }], i) => {
       const element = resource.kind === 'fault' || perWord(dtype) > 1 ? 'u32' : valueType[dtype];
       const atomic = resource.kind === 'fault' || (written && perWord(dtype) > 1);
+      const held = atomic ? `atomic<${element}>` : this.#wide.has(name) ? `vec4<${element}>` : element;
       const access = written ? 'read_write' : 'read';
-      return `@group(0) @binding(${i + 1}) var<storage, ${access}> ${name}: array<${atomic ? `atomic<${element}>` : element}>;`;
+      return `@group(0) @binding(${i + 1}) var<storage, ${access}> ${name}: array<${held}>;`;
     });
     const block = usesParams
       ? [`@group(0) @binding(0) var<uniform> params: array<vec4<u32>, ${numbers ? 1 : this.kernel.params.length + 1}>;`]

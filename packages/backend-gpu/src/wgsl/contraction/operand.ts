@@ -39,7 +39,7 @@ function split(e: Expr, firstRunning: number): Split {
 }
 
 /** A sum at one fixed place. */
-interface Place {
+export interface Place {
   readonly index: string;
   /** One for each bound that the running part may break. */
   readonly terms: readonly string[];
@@ -49,7 +49,7 @@ interface Place {
 }
 
 /** What depends on k alone, at one k. */
-interface Step {
+export interface Step {
   readonly index: string;
   readonly terms: readonly string[];
   readonly holds: string | null;
@@ -113,6 +113,12 @@ export class Operand {
       holds: condition && shader.let('in', condition),
       k,
     };
+  }
+
+  /** The four elements from a place and step on, for an operand without bounds whose binding the shader has widened. */
+  quad(place: Place, step: Step): string {
+    const parts = [place.index, step.index].filter((p) => p !== '0');
+    return this.shader.loadQuad(this.access.binding, parts.join(' + ') || '0');
   }
 
   /** The element, 0 where a bound does not hold; `also` is one more condition. */
