@@ -1,5 +1,8 @@
-/* Kernels that compute with constants alone: a shader compiler does that itself, and refuses a shader where it finds NaN or ∞. */
-import { full, ones, setBackend, type Tensor, zeros } from '@dl/tensor';
+/*
+ * Constants in kernels. What depends on constants alone a shader compiler computes itself, and refuses a shader where it finds NaN or
+ * ∞; and it takes 0 for 0 · x, whatever x is.
+ */
+import { full, ones, setBackend, type Tensor, tensor, zeros } from '@dl/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createWebGpu, type WebGpuBackend } from '../src/webgpu/backend';
 import { hasAdapter } from './adapter';
@@ -21,6 +24,18 @@ describe.skipIf(!hasAdapter)('constants on WebGPU', () => {
     setBackend(gpu);
   });
   afterAll(() => gpu.dispose());
+
+  test('0 · x and 0 / x are NaN where x is, or is infinite or 0 in turn', async () => {
+    const x = tensor([Infinity, -Infinity, NaN, 0, 2]).realize();
+    expect([...(await x.mul(0).data())]).toEqual([NaN, NaN, NaN, 0, 0]);
+    expect([...(await full([5], 0).div(x).data())]).toEqual([0, -0, NaN, NaN, 0]);
+  });
+
+  test('0 times an infinite number that the kernel is given when it runs', async () => {
+    expect([...(await zeros([2]).mul(Infinity).data())]).toEqual([NaN, NaN]);
+    expect([...(await tensor([1, 2]).mul(0).mul(-Infinity).data())]).toEqual([NaN, NaN]);
+    expect([...(await tensor([1, 2]).mul(0).div(0).data())]).toEqual([NaN, NaN]);
+  });
 
   test.each(Object.entries(cases))('%s', async (_, [make, want]) => {
     expect([...(await make().data())]).toEqual([want, want, want]);

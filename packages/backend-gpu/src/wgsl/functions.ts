@@ -41,7 +41,6 @@ const table = {
     needs: [],
     code: 'var<private> nan_bits: u32 = 0x7fc00000u;\nfn nan() -> f32 { return bitcast<f32>(nan_bits); }',
   },
-  zero: { needs: [], code: 'var<private> zero_bits: u32 = 0u;\nfn zero() -> f32 { return bitcast<f32>(zero_bits); }' },
   is_nan: { needs: [], code: 'fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }' },
   with_sign: {
     needs: [],

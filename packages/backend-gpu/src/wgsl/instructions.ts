@@ -268,10 +268,12 @@ function arithmetic(scope: Scope, instruction: Instruction, ref: number): string
   const kind = kindOf(kernel.body[args[0]!]!.dtype);
   const [x, y] = operandsOf(scope, args);
   if (op in unary) return unary[op as UnaryOp](x!, kind, shader);
-  if (op === 'mul' && kind === 'f32') {
-    // A literal 0 would be taken for the product, whatever the other is.
-    const [a, b] = args.map((arg, i) => (isZero(kernel, arg) ? `${shader.use('zero')}()` : [x, y][i]!));
-    return binary.mul(a!, b!, kind, shader);
+  if (kind === 'f32' && (op === 'mul' || op === 'add' || op === 'div')) {
+    // A literal 0 would be taken for 0 · y and 0 / y, and x for x + 0, though y be NaN and x be −0. One below the line stays: a compiler
+    // takes x for (x · z) / z.
+    const hides = (i: number): boolean => isZero(kernel, args[i]!) && !(op === 'div' && i === 1);
+    const [a, b] = [x!, y!].map((name, i) => (hides(i) ? shader.zero() : name));
+    return binary[op](a!, b!, kind, shader);
   }
   if (op in binary) return binary[op as BinaryOp](x!, y!, kind, shader);
   throw new Error(`internal: instruction ${ref} (${op}) has no WGSL.`);

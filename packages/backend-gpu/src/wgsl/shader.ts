@@ -250,6 +250,12 @@ export class Shader {
     return `p${index}()`;
   }
 
+  /** A 0 of f32 that no shader compiler can know: it lies beside the number of the kernel. */
+  zero(): string {
+    this.#params.add(-1);
+    return 'bitcast<f32>(params[0].y)';
+  }
+
   /** The four words that the runtime writes for a parameter. */
   paramWords(index: number): string {
     this.#params.add(-1);

@@ -54,7 +54,11 @@ describe('where an operand is read in fours', () => {
     const row = sum(times(0, 4, 8), times(2, 8, 1));
     const bounds = [{ term: times(2, 8, 1), min: 1, end: 8 }];
     expect(quadAxes(product([4, 4, 8], row, row, bounds)).lhs).toBe(null);
-    const slow: Contraction = { ...product([4, 4, 8], row, row), k: [8, 3], lhs: { binding: 0, index: row, bounds: [] } };
+    const slow: Contraction = {
+      ...product([4, 4, 8], row, row),
+      k: [8, 3],
+      lhs: { binding: 0, index: row, bounds: [] },
+    };
     expect(quadAxes(slow).lhs).toBe(null);
   });
 });

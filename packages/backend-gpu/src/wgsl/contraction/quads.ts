@@ -47,7 +47,10 @@ function axisOf({ index, bounds }: Access, own: Axes, k: Axes): QuadAxis {
 }
 
 /** Along which axis each operand of a contraction can be read four elements at once. */
-export function quadAxes({ batch, m, n, k, lhs, rhs }: Contraction): { readonly lhs: QuadAxis; readonly rhs: QuadAxis } {
+export function quadAxes({ batch, m, n, k, lhs, rhs }: Contraction): {
+  readonly lhs: QuadAxis;
+  readonly rhs: QuadAxis;
+} {
   const axes = (first: number, sizes: readonly number[]): Axes => ({ first, sizes });
   const kAxes = axes(batch.length + m.length + n.length, k);
   return {
