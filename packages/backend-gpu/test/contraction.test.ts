@@ -44,12 +44,18 @@ const cases: Readonly<Record<string, () => Tensor>> = {
       .transpose()
       .matmul(numbers([70, 21]).transpose()),
   'memory along k in both operands, in fours': () => numbers([36, 24]).matmul(numbers([20, 24]).transpose()),
-  'memory along k in neither, in fours': () => numbers([24, 36]).transpose().matmul(numbers([24, 20])),
+  'memory along k in neither, in fours': () =>
+    numbers([24, 36])
+      .transpose()
+      .matmul(numbers([24, 20])),
   'a slice that does not begin at a multiple of 4': () =>
     numbers([36, 28])
       .slice([0, 1], [36, 24])
       .matmul(numbers([24, 20])),
-  'several large tiles': () => numbers([68, 20]).matmul(numbers([20, 36])).relu(),
+  'several large tiles': () =>
+    numbers([68, 20])
+      .matmul(numbers([20, 36]))
+      .relu(),
   'several large tiles, cut off and not in fours': () =>
     numbers([19, 67])
       .transpose()
@@ -113,7 +119,7 @@ describe.skipIf(!hasAdapter)('contractions on WebGPU', () => {
   describe.each([
     ['by each thread', direct, Object.keys(cases)],
     ['through workgroup memory', shared, throughMemory],
-    ...sharedTiles.map((tile, i) => [`by ${tileName(tile)}`, always(tile), largeTileCases] as const),
+    ...sharedTiles.map((tile) => [`by ${tileName(tile)}`, always(tile), largeTileCases] as const),
   ] as const)('%s', (_, tuning, names) => {
     let gpu: WebGpuBackend;
     beforeAll(async () => {

@@ -48,6 +48,9 @@ const install =
   'Install it beside this package with "npm install gpu.js" (with --ignore-scripts where there is no compiler), or pass the ' +
   'loaded library: gpujs({ library }).';
 
+/** What the script of gpu.js defines; in a browser with WebGPU and without that script, another class has this name. */
+const globalLibrary = (): GpuJsLibrary | undefined => libraryIn((globalThis as { GPU?: unknown }).GPU);
+
 /** @throws BackendError if gpu.js is not installed */
 export async function loadLibrary(given: unknown): Promise<GpuJsLibrary> {
   if (given !== undefined) {
@@ -56,16 +59,18 @@ export async function loadLibrary(given: unknown): Promise<GpuJsLibrary> {
     return library;
   }
   // The global first: a page that has loaded gpu.js by its script has no module of that name.
-  const loaded = libraryIn((globalThis as { GPU?: unknown }).GPU);
+  const loaded = globalLibrary();
   if (loaded) return loaded;
   let module: unknown;
+  let cause: unknown;
   try {
     module = await import('gpu.js' as string);
   } catch (error) {
-    throw new BackendError(`gpujs: gpu.js could not be loaded. ${install}`, { cause: error });
+    cause = error;
   }
-  // Its script defines the global also where it is imported as a module that exports nothing.
-  const library = libraryIn(module) ?? libraryIn((globalThis as { GPU?: unknown }).GPU);
-  if (!library) throw new BackendError(`gpujs: what was loaded as gpu.js has no GPU and input. ${install}`);
-  return library;
+  // The script may have come while the import failed, and defines the global also where it is imported as a module without exports.
+  const library = libraryIn(module) ?? globalLibrary();
+  if (library) return library;
+  const what = cause ? 'gpu.js could not be loaded' : 'what was loaded as gpu.js has no GPU and input';
+  throw new BackendError(`gpujs: ${what}. ${install}`, { cause });
 }
