@@ -9,6 +9,7 @@ import { joinReaders, sink } from './cluster-join';
 import { lowerClusters } from './kernels';
 import { chooseWithinLimits } from './limits';
 import { materialise } from './materialise';
+import { narrow } from './narrow';
 import { orderKernels } from './order';
 import { place } from './places';
 import { planArena } from './plan';
@@ -28,7 +29,7 @@ export function schedule(
   capabilities: Capabilities,
   { plan = true }: ScheduleOptions = {},
 ): Schedule {
-  const rewritten = withoutUnused(rewrite(program));
+  const rewritten = withoutUnused(rewrite(narrow(program)));
   const graph = withoutUnused(materialise(rewritten));
   const clustering = cluster(graph, capabilities);
   joinReaders(clustering);

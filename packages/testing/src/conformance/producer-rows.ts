@@ -72,9 +72,12 @@ const throughViews: Call[] = [
   },
 ];
 
-/** q kᵀ of two heads that lie in one axis. */
+/** Two heads that lie in one axis. */
+function heads(x: Tensor): Tensor {
+  return x.reshape([2, 6, 2, 4]).permute([0, 2, 1, 3]);
+}
+
 function attentionScores(q: Tensor, k: Tensor): Tensor {
-  const heads = (x: Tensor): Tensor => x.reshape([2, 6, 2, 4]).permute([0, 2, 1, 3]);
   return heads(q).matmul(heads(k).transpose());
 }
 
@@ -168,8 +171,50 @@ const indexing: Row[] = [
   },
 ];
 
+const start = (value: number): Input => ({ shape: [], dtype: 'i32', domain: { values: [value] } });
+
+/** Of these products less is computed than was recorded. */
+const parts: Call[] = [
+  {
+    label: 'a row of a chain',
+    inputs: [{ shape: [9, 5] }, { shape: [5, 4] }, { shape: [4, 7] }],
+    apply: (a, b, c) => a.matmul(b).abs().matmul(c).at(-1),
+  },
+  {
+    label: 'every third row, and a column',
+    inputs: [{ shape: [9, 5] }, { shape: [5, 8] }],
+    apply: (a, b) => [a.matmul(b).at('::-3').add(1), a.matmul(b).at(':', 2)],
+  },
+  {
+    label: 'no rows',
+    inputs: [{ shape: [9, 5] }, { shape: [5, 8] }],
+    apply: (a, b) => a.matmul(b).at('3:3'),
+  },
+  {
+    label: 'maxima of some rows',
+    inputs: [{ shape: [2, 9, 5] }, { shape: [5, 8] }],
+    apply: (a, b) => a.matmul(b).max(-1, { keepDims: true }).expand([2, 9, 3]).permute([1, 0, 2]).at('2:5'),
+  },
+  ...[0, 4, 9, -3].map(
+    (value): Call => ({
+      label: `the row at ${value}`,
+      inputs: [{ shape: [6, 5] }, { shape: [5, 4] }, start(value)],
+      apply: (a, b, at) => a.matmul(b).neg().slice([at, 0], [1, 4]),
+    }),
+  ),
+  {
+    label: 'the scores of the last query',
+    inputs: [{ shape: [2, 6, 8] }, { shape: [8, 24] }],
+    apply: (x, w) => {
+      const [q, k, v] = x.matmul(w).split(-1, 8).map(heads) as [Tensor, Tensor, Tensor];
+      return q.matmul(k.transpose()).matmul(v).permute([0, 2, 1, 3]).reshape([2, 6, 8]).at(':', -1);
+    },
+  },
+];
+
 export const producerRows: readonly Row[] = [
   { name: 'matmul', dtypes: numbers, tolerance: exact, calls: [...matmuls, ...throughViews] },
   { name: 'matmul and what follows', dtypes: numbers, tolerance: exact, calls: epilogues },
+  { name: 'parts of products', dtypes: numbers, tolerance: exact, calls: parts },
   ...indexing,
 ];
