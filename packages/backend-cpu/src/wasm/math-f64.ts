@@ -83,11 +83,11 @@ function expm1Reduced(v: VectorEmitter, { high, low }: ReducedExponent): Vec {
   return v.op('f64x2.sub', high, v.op('f64x2.sub', low, quotient));
 }
 
-/** e^(x + tail) with |tail| far below |x|. */
+/** e^(x + tail) with |tail| far below |x|. Below −1418 both factors of 2^n are zeros, as in f32. */
 function expOfSum(v: VectorEmitter, x: Vec, tail?: Vec): Vec {
-  const reduced = splitExponent(v, clamp(v, x, -746, 710), tail);
+  const reduced = splitExponent(v, clamp(v, x, -1418, 710), tail);
   const fraction = v.op('f64x2.add', expm1Reduced(v, reduced), 1);
-  // 2^n in two factors, because n reaches from −1076 to 1025.
+  // 2^n in two factors, because n reaches from −2046 to 1025.
   const half = v.shift('i64x2.shr_u', reduced.rounded, 1);
   const rest = v.op('i64x2.sub', reduced.rounded, half);
   const first = v.op('i64x2.add', v.shift('i64x2.shl', half, 52), ONE);

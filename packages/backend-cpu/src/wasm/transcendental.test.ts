@@ -204,6 +204,11 @@ describe.each(['f32x4', 'f64x2'] as const)('%s special values', (lane) => {
     expect([...evaluate(lane, name, xs)]).toEqual([NaN, NaN, NaN, NaN]);
   });
 
+  it('exp is 0 wherever it underflows', () => {
+    const xs = Array.from({ length: 400 }, (_, k) => (lane === 'f32x4' ? -104 - k : -746 - 4 * k));
+    expect(new Set(evaluate(lane, 'exp', [...xs, -1e30, -Infinity, -1e9, -3e38]))).toEqual(new Set([0]));
+  });
+
   it('pow of every pair, as C99', () => {
     const extra = [3, -3, 2.5, 1e9 + 1, -0.5, 2 ** 24 + 2].map((x) => (lane === 'f32x4' ? Math.fround(x) : x));
     const values = [...specials, ...extra];
