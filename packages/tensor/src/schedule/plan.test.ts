@@ -7,10 +7,10 @@ import type { Program, ProgramNode } from './program';
 const capabilities = referenceBackend().capabilities;
 const axes = { lhsBatch: [], rhsBatch: [], lhsContract: [1], rhsContract: [0] };
 
-/** x · x · … · x, ten times: nine intermediates of 256 bytes. */
-function chain(): Program {
+/** x · x · … · x, ten times: nine intermediates, of 256 bytes each where x is 8 × 8. */
+function chain(size = 8): Program {
   const node = (op: 'data' | 'dot', sources: number[]): ProgramNode =>
-    ({ op, sources, attrs: op === 'dot' ? axes : {}, shape: [8, 8], dtype: 'f32', args: [] }) as ProgramNode;
+    ({ op, sources, attrs: op === 'dot' ? axes : {}, shape: [size, size], dtype: 'f32', args: [] }) as ProgramNode;
   const nodes = [node('data', []), ...Array.from({ length: 10 }, (_, i) => node('dot', [i, 0]))];
   return { nodes, outputs: [{ node: 10, into: null }], scalars: 0 };
 }
@@ -27,6 +27,11 @@ describe('memory plan', () => {
     const made = schedule(chain(), capabilities, { plan: false });
     expect(made.arenaBytes).toBe(9 * 256);
     expect(new Set(offsets(made)).size).toBe(offsets(made).length);
+  });
+
+  it('begins large values at different places of a page', () => {
+    const places = offsets(schedule(chain(64), capabilities, { plan: false })).map((offset) => offset % 4096);
+    expect(new Set(places).size).toBe(9);
   });
 
   it('is switched for eager runs by setMemoryPlan, also where the program ran before', async () => {

@@ -14,6 +14,18 @@ interface Gap {
 }
 
 const alignment = 64;
+/** A value of this size or more is followed by a fortieth of its bytes, in an odd number of lines. */
+const staggerFrom = 8192;
+
+/**
+ * The bytes that a value takes. Values of equal size would begin at one place of their pages and, used together, fight for the
+ * same lines of the cache. The room of one value holds that of any that come to its size.
+ */
+function bytesOf({ size, dtype }: Slot): number {
+  const lines = Math.ceil((size * byteWidth(dtype)) / alignment);
+  const bytes = lines * alignment;
+  return bytes < staggerFrom ? bytes : bytes + (2 * Math.floor(lines / 80) - 1) * alignment;
+}
 
 /** The slots with offsets in the arena, and how large it is. */
 export function planArena(
@@ -31,8 +43,7 @@ export function planArena(
   });
   const planned = [...slots];
   const arena = new Arena();
-  const sizeOf = (i: number): number =>
-    Math.ceil((slots[i]!.size * byteWidth(slots[i]!.dtype)) / alignment) * alignment;
+  const sizeOf = (i: number): number => bytesOf(slots[i]!);
   for (let s = 0; s < steps.length; s++) {
     for (const i of starts[s]!.sort((a, b) => sizeOf(b) - sizeOf(a) || a - b))
       planned[i] = { ...slots[i]!, offset: arena.take(sizeOf(i)) };
