@@ -120,7 +120,7 @@ export class ParallelLoader implements AsyncIterable<ParallelBatch> {
   /** Pairs whose rounded lengths are equal, by rising length. */
   #bucket(): number[][] {
     const groups = new Map<number, number[]>();
-    this.pairs.forEach((pair, i) => {
+    this.pairs.forEach((_, i) => {
       const [source, target] = this.#lengths([i]);
       const key = source! * 1e6 + target!;
       const group = groups.get(key);
