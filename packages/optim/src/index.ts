@@ -11,7 +11,7 @@ export {
   type NAdamOptions,
   RAdam,
 } from './adam-variants';
-export { type ClipOptions, clipGradNorm, clipGradValue } from './clip';
+export { type ClipGradNormOptions, type ClipOptions, clipGradNorm, clipGradValue } from './clip';
 export type { GroupSpec, Member, ParameterGroup, Parameters, Setting, Settings } from './group';
 export { LBFGS, type LBFGSOptions, type LBFGSState } from './lbfgs';
 export { type MinimizeOptions, Optimizer } from './optimizer';

@@ -195,6 +195,39 @@ describe('minimize', () => {
     expect([await e.array(), await f.array()]).toEqual([[2, 1], [12]]);
   });
 
+  it('clips by other norms: 1, 3, and the largest magnitude', async () => {
+    const ended = async (normType: number): Promise<number[]> => {
+      const [a, b] = [parameter([3, 2]), parameter([13])]; // slopes 2, 1 and 12
+      new SGD([a, b], { lr: 1 }).minimize(loss(a, b), { clipNorm: 3, normType });
+      return [...(await a.data()), ...(await b.data())];
+    };
+    const scaled = (norm: number): number[] => [3, 2, 13].map((v, i) => v - ([2, 1, 12][i]! * 3) / norm);
+    const norms = { 1: 15, 3: Math.cbrt(8 + 1 + 12 ** 3), Infinity: 12 };
+    for (const [p, norm] of Object.entries(norms)) {
+      const got = await ended(Number(p));
+      for (const [i, v] of scaled(norm).entries()) expect(got[i]).toBeCloseTo(v, 5);
+    }
+    await expect(ended(0)).rejects.toThrow('normType: 0 is not above 0. Give the p of a norm, or Infinity.');
+  });
+
+  it('errorIfNonfinite throws before a gradient is scaled', async () => {
+    const a = parameter([1, 2]);
+    a.grad = tensor([1, Number.POSITIVE_INFINITY]);
+    expect(() => clipGradNorm([a], 1, { errorIfNonfinite: true })).toThrow(
+      "clipGradNorm: the gradients' norm of type 2 is Infinity.",
+    );
+    expect(await a.grad.array()).toEqual([1, Number.POSITIVE_INFINITY]);
+    expect(await clipGradNorm([a], 1)!.item()).toBe(Number.POSITIVE_INFINITY);
+    expect(await a.grad!.array()).toEqual([0, Number.NaN]); // as in PyTorch: 1 · 1/∞, and ∞ · 0
+    a.grad = tensor([3, 4]);
+    expect(await clipGradNorm([a], 1, { errorIfNonfinite: true })!.item()).toBe(5);
+    const step = compile(() => {
+      backward(loss(a));
+      clipGradNorm([a], 1, { errorIfNonfinite: true });
+    });
+    expect(step).toThrow('clipGradNorm: errorIfNonfinite reads the norm, which a compiled function cannot.');
+  });
+
   it('works in f64', async () => {
     const p = new Variable(tensor([2], null, { dtype: 'f64' }), { requiresGrad: true });
     const optimizer = new Adam([p], { lr: 0.1 });

@@ -15,6 +15,7 @@ export interface Minimizer {
 /** How gradients are clipped, as `Optimizer.minimize` takes it. */
 export interface MinimizerOptions {
   readonly clipNorm?: number;
+  readonly normType?: number;
   readonly clipValue?: number;
 }
 
