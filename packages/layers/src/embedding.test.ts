@@ -54,9 +54,19 @@ test('compiles; gradients agree with differences', async () => {
   await checkGradients((w) => embed(indices([1, 1, 0]), w).square(), [randn([2, 3])], { order: 2, rtol: 1e-5 });
 });
 
-test('an index outside the table rejects the next read', async () => {
-  await expect(embed(indices([3]), tensor([[1], [2], [3]])).array()).rejects.toThrow();
-  await expect(embed(indices([-1]), tensor([[1], [2], [3]])).array()).rejects.toThrow();
+test('an index outside the table rejects the next read by the name of the layer, whatever it is fused with', async () => {
+  const layer = new Embedding(3, 2);
+  const step = compile((ids: Tensor) => {
+    const y = layer.forward(ids).mul(2).add(1).relu();
+    return [y, grad(y.sum(), layer.weight) as Tensor] as const;
+  });
+  const [y, slope] = step(indices([0, 7]));
+  await expect(y.data()).rejects.toThrow(/^embedding in .*: index 7 is outside 0 to 2/);
+  await expect(step(indices([0, 1]))[0].data()).resolves.toHaveLength(4);
+  void slope;
+
+  await expect(embed(indices([3]), tensor([[1], [2], [3]])).array()).rejects.toThrow(/^embedding in .*: index 3 is/);
+  await expect(embed(indices([-1]), tensor([[1], [2], [3]])).array()).rejects.toThrow(/^embedding in .*: index -1 is/);
 });
 
 test('messages', () => {

@@ -1,6 +1,6 @@
 /** Vectors for indices: rows of a table that is learned. */
 import { stopGradient } from '@dl/autograd';
-import { type DType, DTypeError, isFloat, type Tensor, ValueError } from '@dl/tensor';
+import { type DType, DTypeError, inOperation, isFloat, type Tensor, ValueError } from '@dl/tensor';
 import { type Initializer, normal } from './init';
 import { Module } from './module';
 import { Parameter } from './parameter';
@@ -33,7 +33,7 @@ export function embed(indices: Tensor, weight: Tensor, { paddingIdx = null }: Em
   const [rows] = weight.dims(2);
   if (isFloat(indices.dtype))
     throw new DTypeError(`embedding: indices are integers, but got ${indices.dtype}. Use cast('i32').`);
-  const vectors = weight.take(0, indices);
+  const vectors = inOperation('embedding', () => weight.take(0, indices));
   if (paddingIdx === null) return vectors;
   return indices.eq(rowOf(paddingIdx, rows)).unsqueeze(-1).where(stopGradient(vectors), vectors);
 }

@@ -1,5 +1,5 @@
 /** The partial inverse of max pooling: each maximum back at its place, and zeros elsewhere. */
-import { ShapeError, sameShape, showShape, type Tensor, zeros } from '@dl/tensor';
+import { inOperation, ShapeError, sameShape, showShape, type Tensor, zeros } from '@dl/tensor';
 import { type PerAxis, perAxis } from './convolution';
 import { Module } from './module';
 
@@ -47,9 +47,8 @@ export function maxUnpool(
   const count = plane.reduce((a, b) => a * b, 1);
   const flat = [...lead, windows.reduce((a, b) => a * b, 1)];
   const [values, places] = [x.reshape(flat), indices.reshape(flat)];
-  return zeros([...lead, count], x.dtype)
-    .scatter(lead.length, places, values)
-    .reshape([...lead, ...plane]);
+  const empty = zeros([...lead, count], x.dtype);
+  return inOperation(operation, () => empty.scatter(lead.length, places, values)).reshape([...lead, ...plane]);
 }
 
 /** What the three ranks share. */

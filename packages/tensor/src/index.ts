@@ -15,6 +15,7 @@ export { decodeHalf, encodeHalf } from './half';
 export { HostBuffer } from './host-buffer';
 export type { Bound, Expr } from './index/expression';
 export type * from './kernel';
+export { inOperation } from './operation-name';
 export { type Profile, profile } from './profile';
 export { defaultGenerator, Generator, setSeed } from './random';
 export { memoryPlan, setMemoryPlan } from './run/memory-plan';

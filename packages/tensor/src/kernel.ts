@@ -168,7 +168,7 @@ export type Param =
     };
 
 export interface Kernel {
-  /** For people: the operations it holds, such as `dot+add+max`. */
+  /** For people: the operations it holds, such as `dot+add+max`; `embedding in gather+add` where indices are checked. */
   readonly name: string;
   readonly bindings: readonly Binding[];
   readonly params: readonly Param[];

@@ -274,7 +274,12 @@ describe.each([
 
     it('names the operation when an index is out of range, at the next read', async () => {
       const bad = tensor([1, 2]).take(0, tensor(new Int32Array([5])));
-      await expect(bad.data()).rejects.toThrow(/gather/);
+      await expect(bad.data()).rejects.toThrow(/^take in gather: index 5 is outside 0 to 1/);
+      const ids = tensor(new Int32Array([2]));
+      await expect(tensor([1, 2]).gather(0, ids).data()).rejects.toThrow(/^gather: index 2/);
+      await expect(tensor([1, 2]).at(ids).data()).rejects.toThrow(/^at in gather: index 2/);
+      const added = tensor([1, 2]).scatterAdd(0, ids, tensor([1]));
+      await expect(added.data()).rejects.toThrow(/^scatter.*: index 2/);
     });
 
     it('sorts stably, with NaN as the largest', async () => {

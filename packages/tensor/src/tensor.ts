@@ -476,7 +476,7 @@ export class Tensor {
   }
   /** `x.at(0, ':', '1:3', '...', null, ids)`: numbers, ranges, an ellipsis, new axes, one tensor of indices. */
   at(...parts: readonly IndexPart[]): Tensor {
-    return at(this, parts);
+    return inOperation('at', () => at(this, parts));
   }
   /** A tensor like this one, with `value` at the given place. */
   with(parts: readonly IndexPart[], value: TensorLike): Tensor {
@@ -587,7 +587,8 @@ export class Tensor {
     const wide = indices
       .reshape([...before.map(() => 1), indices.size, ...after.map(() => 1)])
       .expand([...before, indices.size, ...after]);
-    return this.gather(place, wide).reshape([...before, ...indices.shape, ...after]);
+    const taken = inOperation('take', () => this.gather(place, wide));
+    return taken.reshape([...before, ...indices.shape, ...after]);
   }
   /** A copy with `updates` put where the index says; indices must be unique. */
   scatter(axis: number, index: Tensor, updates: Tensor): Tensor {

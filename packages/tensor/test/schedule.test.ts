@@ -260,7 +260,7 @@ describe('rewriting', () => {
     const x = b.unary('exp', b.data([5, 4]));
     b.output(b.node('gather', [x, index], { axis: 1 }, [5, 1]));
     const zeros = b.node('constant', [], { value: 0 }, [5, 4], 'f32', [-1]);
-    b.output(b.node('scatter', [zeros, index, b.data([5, 1])], { axis: 1, mode: 'add' }, [5, 4]));
+    b.output(b.node('scatter', [zeros, index, b.data([5, 1])], { axis: 1, mode: 'add', operation: 'gather' }, [5, 4]));
     const made = await checked(b);
     expect(made.arenaBytes).toBe(0);
     expect(kernelsOf(made).every((k) => k.producer === null)).toBe(true);

@@ -4,7 +4,7 @@
  * columns. Its gradient is two contractions as well; nothing is scattered. The price is a product with every row of the batch
  * for each bin row, N·H·W a channel, instead of the few that it touches.
  */
-import { eye, full, iota, type Tensor, ValueError, withGrad } from '@dl/tensor';
+import { eye, full, inOperation, iota, type Tensor, ValueError, withGrad } from '@dl/tensor';
 import { checkRois, type RoiOptions, regionsOf } from './rois';
 
 export interface RoiAlignOptions extends RoiOptions {
@@ -41,7 +41,8 @@ export function roiAlign(
     const { image, x1, y1, x2, y2 } = regionsOf(rois, spatialScale);
     const spread = (low: Tensor, high: Tensor, size: number, bins: number): Tensor =>
       binWeights(low, high, { size, bins, samplingRatio, aligned });
-    const batch = eye(N, N, x.dtype).take(0, image.reshape([K])); // [K, N]; the gather reports an image out of range
+    // [K, N]; reports an image out of range
+    const batch = inOperation('roiAlign', () => eye(N, N, x.dtype).take(0, image.reshape([K])));
     const ofMap = spread(y1, y2, H, rowBins); // [K, rowBins, H]
     return {
       rows: ofMap.unsqueeze(2).mul(batch.reshape([K, 1, N, 1])), // [K, rowBins, N, H]

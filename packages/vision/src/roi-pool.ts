@@ -4,7 +4,7 @@
  * each row answers the maximum of any range by two look-ups (a sparse table), and only rows are then searched. Everywhere the
  * first of equal elements in row-major order is kept.
  */
-import { iota, stack, type Tensor, withGrad } from '@dl/tensor';
+import { inOperation, iota, stack, type Tensor, withGrad } from '@dl/tensor';
 import { checkRois, type RoiOptions, regionsOf } from './rois';
 
 const none = Number.NEGATIVE_INFINITY;
@@ -44,7 +44,7 @@ export function roiPool(x: Tensor, rois: Tensor, { outputSize, spatialScale = 1 
 /** Elements of a table [C, n] at places [C or 1, …]: [C, …]. */
 function pick(table: Tensor, places: Tensor): Tensor {
   const shape = [table.shape[0]!, ...places.shape.slice(1)];
-  return table.gather(1, places.expand(shape).flatten(1)).reshape(shape);
+  return inOperation('roiPool', () => table.gather(1, places.expand(shape).flatten(1))).reshape(shape);
 }
 
 /** The cells of each bin along one axis, [K, bins]; an empty bin stands for some cell of the map. */

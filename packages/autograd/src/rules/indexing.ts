@@ -2,17 +2,19 @@
  * Gradients of indexing by data, which are indexing again (a gather's adds up by scatter, a scatter's gathers), and of the
  * linear recurrence, which is one that runs the other way. Orders have none; the values they select are a gather.
  */
-import { type Op, type Tensor, zerosLike } from '@dl/tensor';
+import { inOperation, type Op, type Tensor, zerosLike } from '@dl/tensor';
 import { type Cotangent, each, none, type Rule, type Step } from './rule';
 
-const gather = ({ attrs: { axis }, g, x }: Step<'gather'>): Cotangent[] => [
-  zerosLike(x[0]!).scatterAdd(axis, x[1]!, g),
+const gather = ({ attrs: { axis, operation = 'gather' }, g, x }: Step<'gather'>): Cotangent[] => [
+  inOperation(operation, () => zerosLike(x[0]!).scatterAdd(axis, x[1]!, g)),
 ];
 
-function scatter({ attrs: { axis, mode }, g, x, wants }: Step<'scatter'>): Cotangent[] {
+function scatter({ attrs: { axis, mode, operation = 'scatter' }, g, x, wants }: Step<'scatter'>): Cotangent[] {
   const index = x[1]!;
-  const ofBase = mode === 'add' ? g : wants(0) ? g.scatter(axis, index, zerosLike(x[2]!)) : null;
-  return [ofBase, null, wants(2) ? g.gather(axis, index) : null];
+  return inOperation(operation, () => {
+    const ofBase = mode === 'add' ? g : wants(0) ? g.scatter(axis, index, zerosLike(x[2]!)) : null;
+    return [ofBase, null, wants(2) ? g.gather(axis, index) : null];
+  });
 }
 
 /** The neighbour `by` places back along an axis (ahead if negative), 0 at the end. */

@@ -2,7 +2,7 @@
  * Cross entropy of classes. Everything stays a row at a time (row maximum, Σ exp, the target's entry by one `gather` of one
  * element a row), so that forward and gradient are a few row kernels; an index outside the classes rejects the next read.
  */
-import { isFloat, ShapeError, sameShape, showShape, type Tensor, ValueError } from '@dl/tensor';
+import { inOperation, isFloat, ShapeError, sameShape, showShape, type Tensor, ValueError } from '@dl/tensor';
 import { type Reduction, type ReductionOptions, reduced, unknownReduction } from './reduction';
 
 export interface NllOptions extends ReductionOptions {
@@ -102,7 +102,8 @@ export function nll(logProbs: Tensor, target: Tensor, options: NllOptions = {}):
       `nll: the target holds class indices, but its dtype is ${target.dtype}. Cast it with cast('i32').`,
     );
   checkIndices('nll', logProbs, target);
-  return reducedRows(nllRows(logProbs, target, options, 0), options.reduction ?? 'mean');
+  const rows = inOperation('nll', () => nllRows(logProbs, target, options, 0));
+  return reducedRows(rows, options.reduction ?? 'mean');
 }
 
 /**
@@ -122,7 +123,9 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   const axis = classAxis(logits);
   if (!isFloat(target.dtype)) {
     checkIndices('crossEntropy', logits, target);
-    return reducedRows(nllRows(logits.logSoftmax(axis), target, options, labelSmoothing), reduction);
+    const logProbs = logits.logSoftmax(axis);
+    const rows = inOperation('crossEntropy', () => nllRows(logProbs, target, options, labelSmoothing));
+    return reducedRows(rows, reduction);
   }
   if (!sameShape(target.shape, logits.shape)) {
     throw new ShapeError(

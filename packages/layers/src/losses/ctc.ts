@@ -7,6 +7,7 @@
  */
 import {
   full,
+  inOperation,
   iota,
   isFloat,
   ShapeError,
@@ -58,7 +59,8 @@ export function ctc(logProbs: Tensor, targets: Tensor, options: CtcOptions = {})
     ? lengthsOf('targetLengths', options.targetLengths, N, S)
     : full([N], S, 'i32');
   const labels = withBlanks(targets.cast('i32'), targetLengths, blank); // [N, 2S + 1]
-  const emissions = logProbs.gather(2, labels.unsqueeze(0).expand([T, ...labels.shape])).maximum(IMPOSSIBLE); // [T, N, 2S + 1]
+  const places = labels.unsqueeze(0).expand([T, ...labels.shape]); // [T, N, 2S + 1]
+  const emissions = inOperation('ctc', () => logProbs.gather(2, places)).maximum(IMPOSSIBLE);
   const likelihood = ended(forwardLast(emissions, labels, inputLengths, blank), targetLengths);
   const isPossible = likelihood.gt(IMPOSSIBLE / 2);
   const losses = isPossible.where(likelihood.neg(), zeroInfinity ? 0 : Number.POSITIVE_INFINITY);
@@ -87,7 +89,7 @@ function lengthsOf(name: string, lengths: Lengths, N: number, most: number): Ten
   if (!sameShape(shape, [N]))
     throw new ShapeError(`ctc: ${name} is ${showShape(shape)}, but there are ${N} samples. Give one a sample.`);
   // Reading a table at a length is what rejects one that is out of range.
-  if ('shape' in lengths) return iota([most + 1], 0).gather(0, lengths.cast('i32'));
+  if ('shape' in lengths) return inOperation('ctc', () => iota([most + 1], 0).gather(0, lengths.cast('i32')));
   const wrong = lengths.find((n) => !Number.isInteger(n) || n < 0 || n > most);
   if (wrong !== undefined)
     throw new ValueError(`ctc: ${name} has ${wrong}, but a length is a whole number from 0 to ${most}.`);

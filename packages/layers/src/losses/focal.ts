@@ -1,5 +1,5 @@
 /** Focal losses: cross entropy that counts less for what is already right, so that many easy examples do not drown few hard ones. */
-import { type Tensor, ValueError } from '@dl/tensor';
+import { inOperation, type Tensor, ValueError } from '@dl/tensor';
 import { binaryCrossEntropyWithLogits } from './binary';
 import { checkClasses, checkIndices, classAxis } from './cross-entropy';
 import { checkAlike, type ReductionOptions, reduced } from './reduction';
@@ -68,7 +68,8 @@ export function softmaxFocal(
   checkIndices('softmaxFocal', logits, target);
   const axis = classAxis(logits);
   const place = target.cast('i32');
-  const logProb = logits.logSoftmax(axis).gather(axis, place.unsqueeze(axis)).squeeze(axis);
+  const logProbs = logits.logSoftmax(axis);
+  const logProb = inOperation('softmaxFocal', () => logProbs.gather(axis, place.unsqueeze(axis))).squeeze(axis);
   const miss = logProb.expm1().neg();
   const focal = gamma === 0 ? logProb.neg() : modulation('softmaxFocal', miss, gamma).mul(logProb.neg());
   return reduced(alpha ? focal.mul(alpha.take(0, place)) : focal, reduction);

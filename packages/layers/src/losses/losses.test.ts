@@ -51,13 +51,15 @@ describe('crossEntropy', () => {
     expect(await crossEntropy(tensor([[1000, 0]]), indices(1)).item()).toBe(1000);
   });
 
-  test('an index outside the classes is not silent: the read rejects, or the loss is NaN', async () => {
-    const refused = (target: Tensor): Promise<number> =>
-      crossEntropy(zeros([2, 3]), target)
-        .item()
-        .catch(() => Number.NaN);
-    expect(await refused(indices(0, 3))).toBeNaN();
-    expect(await refused(indices(0, -1))).toBeNaN();
+  test('an index outside the classes rejects the read by the name of the loss, in the backward pass too', async () => {
+    for (const wrong of [3, -1]) {
+      const message = new RegExp(`^crossEntropy in .*: index ${wrong} is outside 0 to 2`);
+      await expect(crossEntropy(zeros([2, 3]), indices(0, wrong)).item()).rejects.toThrow(message);
+      const logits = new Parameter(zeros([2, 3]));
+      const slope = grad(crossEntropy(logits, indices(0, wrong)), logits) as Tensor;
+      await expect(slope.data()).rejects.toThrow(message);
+    }
+    await expect(nll(zeros([1, 3]), indices(5)).item()).rejects.toThrow(/^nll in .*: index 5 is outside 0 to 2/);
   });
 
   test('ignored targets count for nothing; where all are ignored the mean is NaN, as in PyTorch', async () => {

@@ -1,5 +1,5 @@
 /** Losses of scores that should lie on the right side of a margin. */
-import { iota, isFloat, ShapeError, sameShape, showShape, type Tensor, ValueError } from '@dl/tensor';
+import { inOperation, iota, isFloat, ShapeError, sameShape, showShape, type Tensor, ValueError } from '@dl/tensor';
 import { softplus } from '../activations';
 import type { MarginOptions } from './embedding';
 import { checkAlike, type ReductionOptions, reduced } from './reduction';
@@ -103,7 +103,8 @@ export function multiMargin(input: Tensor, target: Tensor, options: MultiMarginO
       `multiMargin: the weight is ${showShape(weight.shape)}, but the input ${showShape(input.shape)} has ${C} classes. Give one factor a class.`,
     );
   const y = target.cast('i32').reshape([N, 1]);
-  const violation = x.sub(x.gather(1, y)).add(margin).relu();
+  const own = inOperation('multiMargin', () => x.gather(1, y));
+  const violation = x.sub(own).add(margin).relu();
   const powered = p === 1 ? violation : violation.square();
   const others = iota([N, C], 1).eq(y).where(0, powered);
   const sums = others.sum(1).div(C);
@@ -132,7 +133,8 @@ export function multilabelMargin(input: Tensor, target: Tensor, { reduction = 'm
     .eq(iota([N, C, C], 2))
     .and(counts.unsqueeze(2))
     .any(1, { keepDims: true }); // [N, 1, i]
-  const violation = x.unsqueeze(1).sub(x.gather(1, place).unsqueeze(2)).add(1).relu(); // [N, j, i]
+  const own = inOperation('multilabelMargin', () => x.gather(1, place));
+  const violation = x.unsqueeze(1).sub(own.unsqueeze(2)).add(1).relu(); // [N, j, i]
   const counted = counts.unsqueeze(2).and(isTarget.not());
   const losses = counted.where(violation, 0).sum([1, 2]).div(C);
   return reduced(losses.reshape(input.shape.slice(0, -1)), reduction);

@@ -165,11 +165,11 @@ export interface OpAttributes {
   /** i32: flat index, in the plane of the last axes without padding, of each window's first largest element. */
   window_argmax: Window;
 
-  // Indexing by data.
+  // Indexing by data. `operation` is what the user called, for the message about an index out of range.
   /** out[…, j, …] = x[…, index[…, j, …], …] along `axis`; the index has the shape of the result. */
-  gather: { readonly axis: number };
+  gather: { readonly axis: number; readonly operation?: string };
   /** A copy of base, with updates added to (or put at) base[…, index[…, j, …], …]. Sources: base, index, updates. */
-  scatter: { readonly axis: number; readonly mode: 'add' | 'set' };
+  scatter: { readonly axis: number; readonly mode: 'add' | 'set'; readonly operation?: string };
 
   /** h_t = a_t · h_{t−1} + b_t along `axis`, h before the first step is 0; `reverse` runs from the end. Sources: a, b. */
   scan: { readonly axis: number; readonly reverse: boolean };

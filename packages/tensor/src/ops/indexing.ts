@@ -2,9 +2,16 @@
 import { promote } from '../dtype';
 import { DTypeError, ShapeError, ValueError } from '../errors';
 import type { Node } from '../graph/node';
+import { calledOperation } from '../operation-name';
 import { checkAxis, sameShape, showShape } from '../shape';
 import { cast } from './elementwise';
 import { record } from './record';
+
+/** The attribute that names what the user called, if that is another operation. */
+function called(): { readonly operation?: string } {
+  const operation = calledOperation();
+  return operation === undefined ? {} : { operation };
+}
 
 function checkIndex(operation: string, index: Node): Node {
   if (index.dtype === 'i32') return index;
@@ -25,7 +32,7 @@ export function gather(x: Node, axis: number, index: Node): Node {
   const at = checkAxis('gather', axis, x.shape.length);
   const order = checkIndex('gather', index);
   checkBeside('gather', x, order, at);
-  return record('gather', [x, order], { axis: at }, order.shape, x.dtype);
+  return record('gather', [x, order], { axis: at, ...called() }, order.shape, x.dtype);
 }
 
 /** A copy of `base` with `updates` added to (or put at) base[…, index[…, j, …], …]. */
@@ -39,7 +46,13 @@ export function scatter(base: Node, axis: number, index: Node, updates: Node, mo
     );
   }
   const dtype = promote('scatter', base.dtype, updates.dtype);
-  return record('scatter', [cast(base, dtype), order, cast(updates, dtype)], { axis: at, mode }, base.shape, dtype);
+  return record(
+    'scatter',
+    [cast(base, dtype), order, cast(updates, dtype)],
+    { axis: at, mode, ...called() },
+    base.shape,
+    dtype,
+  );
 }
 
 /** h_t = a_t · h_{t−1} + b_t along an axis, from h = 0. */

@@ -14,7 +14,7 @@ export interface GraphAttributes extends OpAttributes {
   /** The value itself, elementwise. */
   copy: Readonly<Record<never, never>>;
   /** The index itself, elementwise; one outside 0 ≤ index < limit is a fault. */
-  check: { readonly limit: number };
+  check: { readonly limit: number; readonly operation: string };
   /** [outer…, windows…, size…]: element i of window w, or `value` in the padding. */
   windows: Window & { readonly value: number };
 }

@@ -52,6 +52,8 @@ export class KernelBuilder implements StartParams {
   readonly bindings: Binding[] = [];
   readonly params: Param[] = [];
   readonly body: Instruction[] = [];
+  /** What the user called, of each index that is checked. */
+  readonly checked = new Set<string>();
   private readonly bindingOf = new Map<number, number>();
   private readonly loads = new Map<number, Loaded[]>();
   /** Instructions of the nodes that this kernel computes, with the indices at which it does. */
@@ -187,6 +189,7 @@ export class KernelBuilder implements StartParams {
       case 'copy':
         return this.value(node.sources[0]!, coords, bounds);
       case 'check':
+        this.checked.add(node.attrs.operation);
         return this.push({
           op: 'check',
           dtype: 'i32',
@@ -229,7 +232,8 @@ export class KernelBuilder implements StartParams {
 
   private gather(node: GraphNode<'gather'>, coords: readonly Expr[], bounds: readonly Bound[]): Ref {
     const { nodes } = this.layout.graph;
-    const { axis } = node.attrs;
+    const { axis, operation = 'gather' } = node.attrs;
+    this.checked.add(operation);
     const source = nodes[node.sources[0]!]!;
     const at = this.value(node.sources[1]!, coords, bounds);
     const stride = this.strideAlong(node.sources[0]!, axis);

@@ -43,7 +43,7 @@ export function lowerKernel(plan: KernelPlan, layout: Layout): Kernel {
   const next = (): Expr => tidy.exprs[from++]!;
   const whole = lowered === null ? (tidy.groups[0]![0] ?? 1) : body.length === 0 || shared !== null ? lowered.range : 1;
   return withUsedBindings({
-    name: nameOf(plan, layout),
+    name: nameOf(plan, builder),
     bindings: builder.bindings,
     params: builder.params,
     producer: lowered?.producer ?? null,
@@ -167,11 +167,13 @@ function withNext(instruction: Instruction, next: () => Expr): Instruction {
 
 const longestName = 64;
 
-function nameOf(plan: KernelPlan, { graph }: Layout): string {
+/** Its operations, after what the user called where that has indices which are checked: `embedding in gather+add`. */
+function nameOf(plan: KernelPlan, { layout, checked }: KernelBuilder): string {
   const ops = [...(plan.producer < 0 ? [] : [plan.producer]), ...plan.members].map((m) =>
-    graph.nodes[m]!.op.replace('_reduce', ''),
+    layout.graph.nodes[m]!.op.replace('_reduce', ''),
   );
-  const named = ops.filter((op) => op !== 'copy');
-  const name = [...new Set(named.length > 0 ? named : ops)].join('+');
-  return name.length <= longestName ? name : `${name.slice(0, longestName - 1)}…`;
+  const named = new Set(ops.filter((op) => op !== 'copy'));
+  const name = [...(named.size > 0 ? named : new Set(ops))].join('+');
+  const short = name.length <= longestName ? name : `${name.slice(0, longestName - 1)}…`;
+  return [...checked].every((operation) => named.has(operation)) ? short : `${[...checked].join(' or ')} in ${short}`;
 }

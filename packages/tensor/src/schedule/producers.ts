@@ -94,7 +94,8 @@ export const withExprs = (access: Access, exprs: readonly Expr[]): Access => ({
 function lowerScatter(builder: KernelBuilder, node: GraphNode<'scatter'>, place: Place): LoweredProducer {
   const { nodes } = builder.layout.graph;
   const [base, index, updates] = node.sources as readonly [number, number, number];
-  const { axis, mode } = node.attrs;
+  const { axis, mode, operation = 'scatter' } = node.attrs;
+  builder.checked.add(operation);
   const sizes = nodes[index]!.shape;
   const outer = sizes.slice(0, axis);
   const inner = sizes.slice(axis + 1);

@@ -14,9 +14,14 @@ const longestRow = 4096;
 const both = { operands: [null, null] } as const;
 
 /** Whether the row positions equal the index of the row, which is checked; bool of the shape of the row's tensor. */
-function positionIs(builder: GraphBuilder, index: number, axis: number, shape: Shape): number {
+function positionIs(
+  builder: GraphBuilder,
+  index: number,
+  { op, attrs: { axis, operation = op } }: GraphNode<'gather' | 'scatter'>,
+  shape: Shape,
+): number {
   const position = builder.emit('iota', [], { axis }, shape, 'i32');
-  const inside = builder.emit('check', [index], { limit: shape[axis]! }, builder.nodes[index]!.shape, 'i32');
+  const inside = builder.emit('check', [index], { limit: shape[axis]!, operation }, builder.nodes[index]!.shape, 'i32');
   const wide = builder.emit('expand', [inside], { shape }, shape, 'i32');
   return builder.emit('eq', [position, wide], both, shape, 'bool');
 }
@@ -30,7 +35,7 @@ export function emitPickedRows(builder: GraphBuilder, node: GraphNode<'gather'>)
   const length = shape[axis]!;
   const isPick = node.shape[axis] === 1 && length > 1 && length <= longestRow && isFloat(dtype) && dtype !== 'f16';
   if (!isPick || nodes[baseOf(nodes, x)]!.op === 'data') return builder.add(node);
-  const here = positionIs(builder, index, axis, shape);
+  const here = positionIs(builder, index, node, shape);
   const alone = builder.emit('where', [here, x], { operands: [null, null, 0] }, shape, dtype, [-1]);
   const without = shape.filter((_, i) => i !== axis);
   const sum = builder.emit('sum', [alone], { axes: [axis] }, without, dtype);
@@ -45,7 +50,7 @@ export function emitPlacedRows(builder: GraphBuilder, node: GraphNode<'scatter'>
   const { shape, dtype } = node;
   const length = shape[axis]!;
   if (nodes[index]!.shape[axis] !== 1 || length < 2 || length > longestRow) return builder.add(node);
-  const here = positionIs(builder, index, axis, shape);
+  const here = positionIs(builder, index, node, shape);
   const wide = builder.emit('expand', [update], { shape }, shape, dtype);
   if (mode === 'set') return builder.emit('where', [here, wide, base], { operands: [null, null, null] }, shape, dtype);
   const alone = builder.emit('where', [here, wide], { operands: [null, null, 0] }, shape, dtype, [-1]);
