@@ -13,16 +13,19 @@ import {
   ValueError,
 } from '@dl/tensor';
 import type { GpuBackend } from '../first-available';
-import { type Tuning, tuningFor } from '../wgsl/contraction/plan';
+import { type Tile, type Tuning, tuningFor } from '../wgsl/contraction/plan';
 import { rendersKernel } from '../wgsl/render';
 import { type GpuDevice, requestDevice } from './adapter';
 import { Arena } from './arena';
 import { type BoundDispatch, GpuExecutable, type Shared } from './executable';
 import { Pipelines } from './pipelines';
 import { type Piece, Pool } from './pool';
+import { productSchedule, shortest } from './product-timer';
 import { type Fault, faultBytes, Reader } from './reader';
 import { Timeline } from './timeline';
 import { Stopwatch } from './timing';
+import { type TimeProduct, type TuningStore, tuningOf } from './tuning';
+import { tuningStore } from './tuning-store';
 
 /** How the backend is set up. */
 export interface WebGpuOptions {
@@ -30,6 +33,11 @@ export interface WebGpuOptions {
   readonly powerPreference?: 'low-power' | 'high-performance';
   /** Most memory that tensors may take, in bytes. Default: as much as the device gives. */
   readonly maxBytes?: number;
+  /**
+   * Whether ways of computing large products are timed on this adapter at its first start, and the fastest kept for all later ones. It
+   * changes no result. A software adapter is left as it is. Default: false, the ways known to suit its vendor.
+   */
+  readonly tune?: boolean;
 }
 
 /** Besides what users choose, what tests do. */
@@ -67,7 +75,7 @@ export class WebGpuBackend implements GpuBackend {
   readonly #timeline: Timeline;
   readonly #pipelines: Pipelines;
   readonly #reader: Reader;
-  readonly #shared: Shared;
+  #shared: Shared;
   readonly #executables = new Set<GpuExecutable>();
   readonly #faultNames = new Map<number, string>();
   readonly #timings = new Set<Promise<void>>();
@@ -266,7 +274,8 @@ export class WebGpuBackend implements GpuBackend {
       return;
     }
     const encoder = this.device.createCommandEncoder();
-    const watch = new Stopwatch(this.device, dispatches);
+    const steps = dispatches.map(({ step }) => step);
+    const watch = new Stopwatch(this.device, steps);
     dispatches.forEach((dispatch, i) => {
       const pass = encoder.beginComputePass(watch.pass(i));
       encode(pass, dispatch);
@@ -275,6 +284,52 @@ export class WebGpuBackend implements GpuBackend {
     watch.resolve(encoder);
     this.device.queue.submit([encoder.finish()]);
     this.#await(watch.times(names).then(timings));
+  }
+
+  /**
+   * The tuning of this adapter, kept or measured, for all that is prepared from now on.
+   *
+   * @param time - default: measures
+   */
+  async tune(store: TuningStore, time: TimeProduct = (size, tile) => this.timeProduct(size, tile)): Promise<void> {
+    const { vendor, architecture, device, description } = this.#info;
+    const adapter = [vendor, architecture, device, description].filter((word) => word !== '').join(' ');
+    this.#shared = { ...this.#shared, tuning: await tuningOf(adapter, store, time) };
+  }
+
+  /** Milliseconds that a product of two square matrices takes in one way. */
+  async timeProduct(size: number, tile: Tile | 'direct'): Promise<number> {
+    const shared = { ...this.#shared, tuning: [{ from: 0, tile }] };
+    const executable = new GpuExecutable(productSchedule(size), shared, (buffer) => this.#destroyLater(buffer));
+    const storages = executable.boundBytes.map((bytes) => this.allocate(bytes));
+    try {
+      await executable.ready;
+      const dispatches = executable.bind(executable.pieces(storages.map((s, i) => this.#checkBound(executable, s, i))));
+      return await shortest(size, (runs) => this.#timePass(new Array<BoundDispatch>(runs).fill(dispatches[0]!)));
+    } finally {
+      for (const storage of storages) this.free(storage);
+      executable.dispose();
+    }
+  }
+
+  /** Milliseconds of one pass, when its turn has come. */
+  async #timePass(dispatches: readonly BoundDispatch[]): Promise<number> {
+    const watch = this.device.features.has('timestamp-query') ? new Stopwatch(this.device, [0]) : null;
+    const start = await new Promise<number>((resolve) =>
+      this.#do(() => {
+        const encoder = this.device.createCommandEncoder();
+        const pass = encoder.beginComputePass(watch?.pass(0));
+        for (const dispatch of dispatches) encode(pass, dispatch);
+        pass.end();
+        watch?.resolve(encoder);
+        resolve(performance.now());
+        this.device.queue.submit([encoder.finish()]);
+        return true;
+      }),
+    );
+    if (watch) return (await watch.times(['pass']))[0]!.ms;
+    await this.device.queue.onSubmittedWorkDone();
+    return performance.now() - start;
   }
 
   #await(timing: Promise<void>): void {
@@ -378,13 +433,21 @@ function checkBytes(operation: string, storage: Storage, byteOffset: number, byt
 
 /** As `webgpu`, with what tests look at. */
 export async function createWebGpu(options: InternalOptions = {}): Promise<WebGpuBackend> {
-  return new WebGpuBackend(await requestDevice(options.powerPreference), options);
+  const backend = new WebGpuBackend(await requestDevice(options.powerPreference), options);
+  if (!options.tune || backend.isFallback) return backend;
+  try {
+    await backend.tune(await tuningStore());
+    return backend;
+  } catch (error) {
+    await backend.dispose();
+    throw error;
+  }
 }
 
 /**
  * The WebGPU backend: `navigator.gpu` in browsers and Deno, the package `webgpu` in Node.
  *
- * @param options - `powerPreference` chooses between GPUs; `maxBytes` limits the memory of all tensors
+ * @param options - `powerPreference` chooses between GPUs; `maxBytes` limits the memory of all tensors; `tune` times products on this GPU
  * @throws BackendError that says how to get a GPU on this runtime, where there is none
  * @example
  * setBackend(await webgpu());

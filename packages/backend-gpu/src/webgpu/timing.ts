@@ -1,7 +1,6 @@
-/* Times of steps by timestamp queries: each dispatch in a pass of its own, with a time before and after. */
+/* Times of passes by timestamp queries, one before each and one after; several may belong to one step. */
 import type { Timing } from '@dl/tensor';
 import { usage } from './adapter';
-import type { BoundDispatch } from './executable';
 
 /** The most queries of a set. */
 const maxQueries = 4096;
@@ -14,16 +13,17 @@ export class Stopwatch {
 
   constructor(
     device: GPUDevice,
-    private readonly dispatches: readonly BoundDispatch[],
+    /** The step of each pass. */
+    private readonly steps: readonly number[],
   ) {
-    const count = Math.min(maxQueries, Math.max(2, dispatches.length * 2));
+    const count = Math.min(maxQueries, Math.max(2, steps.length * 2));
     this.#bytes = count * 8;
     this.#queries = device.createQuerySet({ type: 'timestamp', count });
     this.#resolved = device.createBuffer({ size: this.#bytes, usage: usage.queryResolve | usage.copySource });
     this.#staging = device.createBuffer({ size: this.#bytes, usage: usage.mapRead | usage.copyTarget });
   }
 
-  /** The pass of a dispatch; those beyond the limit are not timed. */
+  /** How a pass is begun; those beyond the limit are not timed. */
   pass(index: number): GPUComputePassDescriptor {
     if (2 * index + 1 >= this.#bytes / 8) return {};
     return {
@@ -40,12 +40,12 @@ export class Stopwatch {
     encoder.copyBufferToBuffer(this.#resolved, 0, this.#staging, 0, this.#bytes);
   }
 
-  /** Time of each step, which may be of several dispatches. */
+  /** Time of each step. */
   async times(names: readonly string[]): Promise<Timing[]> {
     await this.#staging.mapAsync(1);
     const stamps = new BigUint64Array(this.#staging.getMappedRange().slice(0));
     const ms = new Float64Array(names.length);
-    this.dispatches.forEach(({ step }, i) => {
+    this.steps.forEach((step, i) => {
       const [begin, end] = [stamps[2 * i], stamps[2 * i + 1]];
       if (begin !== undefined && end !== undefined && end > begin) ms[step]! += Number(end - begin) / 1e6;
     });

@@ -1,5 +1,5 @@
 /*
- * How a contraction is computed, by its sizes and the kind of device. Each output is a sum over k in order, or over parts of k in
+ * How a contraction is computed, by its sizes and what suits the device. Each output is a sum over k in order, or over parts of k in
  * order whose number follows from the sizes; so the choice of a tile changes no result.
  */
 import type { Contraction, Expr } from '@dl/tensor';
@@ -12,7 +12,7 @@ export interface Tile {
   /** Threads of a workgroup. */
   readonly threadsM: number;
   readonly threadsN: number;
-  /** Elements along k that are brought into workgroup memory at once; 0: operands are read where they are. */
+  /** Elements along k that are brought into workgroup memory at once, a divisor of 16; 0: operands are read where they are. */
   readonly k: number;
 }
 
@@ -23,43 +23,29 @@ export interface Sizes {
   readonly k: number;
 }
 
-/** What suits a kind of device. */
-export interface Tuning {
-  /** Whether tiles in workgroup memory pay; they cost much where barriers do, and gain little where caches are large. */
-  readonly workgroupMemory: boolean;
-  /** Tiles for large products, the smallest first; each for products with at least so many outputs. */
-  readonly large: readonly { readonly from: number; readonly tile: Tile }[];
-}
+/** Tiles through workgroup memory, by the outputs of a workgroup. All fit the limits that every device has. */
+export const sharedTiles = {
+  '32×32': { m: 4, n: 4, threadsM: 8, threadsN: 8, k: 16 },
+  '64×64': { m: 4, n: 4, threadsM: 16, threadsN: 16, k: 16 },
+  '128×64': { m: 8, n: 4, threadsM: 16, threadsN: 16, k: 16 },
+  '128×128': { m: 8, n: 8, threadsM: 16, threadsN: 16, k: 16 },
+} as const satisfies Record<string, Tile>;
 
-const shared = (threadsM: number, threadsN: number, m: number, n: number, k: number): Tile => ({
-  m,
-  n,
-  threadsM,
-  threadsN,
-  k,
-});
-
-/** 32×32, 64×64 and 128×64 outputs a workgroup. */
-export const sharedTiles: readonly Tile[] = [
-  shared(8, 8, 4, 4, 16),
-  shared(16, 16, 4, 4, 16),
-  shared(16, 16, 8, 4, 16),
-];
-
-export const registerTile: Tile = { m: 4, n: 4, threadsM: 8, threadsN: 8, k: 0 };
+/**
+ * What suits a device: how products of at least 16 rows, columns and products a sum are computed, each from so many outputs on, the
+ * smallest first. `direct`: without workgroup memory, which costs much where barriers do, and gains little where caches are large.
+ */
+export type Tuning = readonly { readonly from: number; readonly tile: Tile | 'direct' }[];
 
 /** For adapters that nothing else is known of. */
 export function tuningFor(vendor: string, isFallback: boolean): Tuning {
   const direct = isFallback || ['apple', 'arm', 'qualcomm', 'img-tec'].includes(vendor.toLowerCase());
-  if (direct) return { workgroupMemory: false, large: [{ from: 0, tile: registerTile }] };
-  return {
-    workgroupMemory: true,
-    large: [
-      { from: 0, tile: sharedTiles[0]! },
-      { from: 256 * 256, tile: sharedTiles[1]! },
-      { from: 1024 * 1024, tile: sharedTiles[2]! },
-    ],
-  };
+  if (direct) return [];
+  return [
+    { from: 0, tile: sharedTiles['32×32'] },
+    { from: 256 * 256, tile: sharedTiles['64×64'] },
+    { from: 1024 * 1024, tile: sharedTiles['128×64'] },
+  ];
 }
 
 export type Method =
@@ -107,11 +93,9 @@ export function methodOf(contraction: Contraction, tuning: Tuning): Method {
   }
   const splits = splitsOf(sizes);
   const large = m >= 16 && n >= 16 && k >= 16;
-  if (large && tuning.workgroupMemory) {
-    const fitting = tuning.large.filter(({ from }) => outputs >= from);
-    return { kind: 'tile', tile: fitting.at(-1)?.tile ?? sharedTiles[0]!, splits };
-  }
-  return { kind: 'tile', tile: directTile(sizes), splits };
+  const chosen = large ? tuning.findLast(({ from }) => outputs >= from) : undefined;
+  const tile = chosen === undefined || chosen.tile === 'direct' ? directTile(sizes) : chosen.tile;
+  return { kind: 'tile', tile, splits };
 }
 
 /** A tile without workgroup memory: as much a thread as leaves enough threads. */
