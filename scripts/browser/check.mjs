@@ -56,6 +56,27 @@ async function exportsHere() {
   return Object.fromEntries(modules.map((module, i) => [names[i], Object.keys(module).sort()]));
 }
 
+/** Keeps, in a page, the addresses of Blobs that are open: each holds its Blob until it is revoked. */
+function watchAddresses() {
+  globalThis.openAddresses = new Set();
+  const { createObjectURL, revokeObjectURL } = URL;
+  URL.createObjectURL = (blob) => {
+    const address = createObjectURL.call(URL, blob);
+    globalThis.openAddresses.add(address);
+    return address;
+  };
+  URL.revokeObjectURL = (address) => {
+    globalThis.openAddresses.delete(address);
+    revokeObjectURL.call(URL, address);
+  };
+}
+
+/** How many stay open; a worker that has just been started is given its time. */
+async function addressesLeft(tab) {
+  await tab.waitForFunction(() => globalThis.openAddresses.size === 0, null, { timeout: 5000 }).catch(() => {});
+  return tab.evaluate(() => globalThis.openAddresses.size);
+}
+
 /** Training on one backend lowers the loss. */
 async function checkTraining(browser, url, { backend, on, describes, says, script }) {
   const name = `${on}: trains on ${backend}`;
@@ -63,10 +84,13 @@ async function checkTraining(browser, url, { backend, on, describes, says, scrip
   const lines = [];
   tab.on('console', (message) => lines.push(message.text()));
   try {
+    await tab.addInitScript(watchAddresses);
     await tab.goto(url);
     if (script) await tab.addScriptTag({ url: script });
     const { losses, describe } = await inPage(tab, 'train', backend);
+    const open = await addressesLeft(tab);
     const problems = [
+      open === 0 ? '' : `${open} addresses of Blobs are left open`,
       losses.at(-1) < 0.7 * losses[0] ? '' : 'the loss does not fall',
       describes.test(describe) ? '' : `its description should be like ${describes}`,
       !says || lines.some((line) => says.test(line)) ? '' : `the console should say ${says}`,

@@ -67,6 +67,7 @@ const start = ({ memory, walker, id, state, tableSize }) => {
 };
 if (typeof require === 'function') start(require('node:worker_threads').workerData);
 else onmessage = ({ data }) => {
+  postMessage('loaded');
   start(data);
   close();
 };
@@ -83,6 +84,7 @@ interface NodeThreads {
 
 interface WebWorker extends StartedWorker {
   postMessage(message: unknown): void;
+  onmessage: (() => void) | null;
   onerror: ((event: { message?: string; preventDefault?(): void }) => void) | null;
 }
 
@@ -108,8 +110,10 @@ export function startWorker(message: WorkerStart, died: (reason: string) => void
   if (!web.Worker) throw new Error('this runtime has no workers');
   const url = web.URL.createObjectURL(new web.Blob([source], { type: 'text/javascript' }));
   const worker = new web.Worker(url, { name });
+  worker.onmessage = () => web.URL.revokeObjectURL(url); // only now is it certain that the text was read
   worker.onerror = (event) => {
     event.preventDefault?.();
+    web.URL.revokeObjectURL(url);
     worker.terminate();
     died(event.message ?? 'it could not be started');
   };
