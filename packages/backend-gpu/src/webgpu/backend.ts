@@ -43,6 +43,7 @@ export interface WebGpuOptions {
 /** Besides what users choose, what tests do. */
 export interface InternalOptions extends WebGpuOptions {
   readonly tuning?: Tuning;
+  readonly barriersAreDear?: boolean;
 }
 
 /** What a backend has done so far, for tests. */
@@ -85,7 +86,7 @@ export class WebGpuBackend implements GpuBackend {
 
   constructor(
     { device, info, isFallback }: GpuDevice,
-    { maxBytes = Number.POSITIVE_INFINITY, tuning }: InternalOptions,
+    { maxBytes = Number.POSITIVE_INFINITY, tuning, barriersAreDear = isFallback }: InternalOptions,
   ) {
     this.device = device;
     this.#info = info;
@@ -112,6 +113,7 @@ export class WebGpuBackend implements GpuBackend {
       arena: new Arena(this.#pool),
       fault,
       tuning: tuning ?? tuningFor(info.vendor, isFallback),
+      barriersAreDear,
       nameFault: (name) => {
         this.#faultNames.set(++faultIds, name);
         return faultIds;

@@ -37,6 +37,7 @@ export interface Shared {
   readonly arena: Arena;
   readonly fault: Piece;
   readonly tuning: Tuning;
+  readonly barriersAreDear: boolean;
   /** A number by which faults find the name again. */
   nameFault(name: string): number;
   readonly counters: { bindGroups: number };
@@ -149,7 +150,8 @@ export class GpuExecutable implements Executable {
     const uses = (step: Step): boolean =>
       step.kind === 'copy' ? step.from === slot || step.to === slot : step.kernel.bindings.some((b) => b.slot === slot);
     const keep = slot >= 0 && (slots[slot]!.kind === 'bound' || steps.filter(uses).length > 1);
-    return { tuning: this.shared.tuning, keep };
+    const { tuning, barriersAreDear } = this.shared;
+    return { tuning, barriersAreDear, keep };
   }
 
   #dispatch(

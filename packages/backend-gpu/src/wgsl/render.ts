@@ -8,7 +8,7 @@ import { renderRows } from './rows';
 import { renderScan } from './scan';
 import { renderScatter } from './scatter';
 import type { Launch, RenderedKernel } from './shader';
-import { renderSort } from './sort';
+import { renderSort } from './sort/render';
 
 /** Whether a kernel can be rendered; a string says why not. */
 export function rendersKernel(kernel: Kernel): true | string {
@@ -18,6 +18,8 @@ export function rendersKernel(kernel: Kernel): true | string {
 
 export interface RenderContext {
   readonly tuning: Tuning;
+  /** Whether the device is a processor, on which threads of a workgroup take turns. */
+  readonly barriersAreDear: boolean;
   /** Whether other steps, or the caller, need what the producer writes. */
   readonly keep: boolean;
 }
@@ -39,7 +41,7 @@ const single = (launch: Launch | null): Produced => ({
   isFused: false,
 });
 
-function renderProducer(kernel: Kernel, { tuning, keep }: RenderContext): Produced {
+function renderProducer(kernel: Kernel, { tuning, barriersAreDear, keep }: RenderContext): Produced {
   const { producer } = kernel;
   switch (producer?.kind) {
     case undefined:
@@ -51,7 +53,7 @@ function renderProducer(kernel: Kernel, { tuning, keep }: RenderContext): Produc
     case 'scan':
       return single(renderScan(kernel, producer));
     case 'sort':
-      return { ...renderSort(kernel, producer), isFused: false };
+      return { ...renderSort(kernel, producer, barriersAreDear), isFused: false };
     default:
       return producer satisfies never;
   }
