@@ -17,9 +17,10 @@ test('every random program can be evaluated, to values of the shape and dtype th
   fc.assert(check, { numRuns: 300 });
 });
 
-test('all primitives but custom come up', () => {
-  const seen = new Set(
-    fc.sample(programArbitrary({ maxMoves: 30 }), 1000).flatMap(({ program }) => program.nodes.map((n) => n.op)),
-  );
-  expect(seen.size).toBe(60);
+test('all primitives but custom come up, and f16 as it is recorded: moved, and cast for arithmetic', () => {
+  const nodes = fc.sample(programArbitrary({ maxMoves: 30 }), 1000).flatMap(({ program }) => program.nodes);
+  expect(new Set(nodes.map((n) => n.op)).size).toBe(60);
+  const half = new Set(nodes.filter((n) => n.dtype === 'f16').map((n) => n.op));
+  const moved = ['barrier', 'cast', 'concat', 'data', 'expand', 'gather', 'pad', 'permute', 'reshape', 'slice'];
+  expect([...half].sort()).toEqual(moved);
 });

@@ -44,7 +44,7 @@ function buildCase(
 ): ProgramCase {
   const builder = new Builder();
   const first = new Draws(start);
-  builder.smallLeaf(randomShape(first), first.pick(['f32', 'f32', 'i32', 'f64'] as const), first.below(50));
+  builder.smallLeaf(randomShape(first), first.pick(['f32', 'f32', 'i32', 'f64', 'f16'] as const), first.below(50));
   for (const numbers of steps) {
     const draws = new Draws(numbers);
     draws.pick(allMoves)(builder, draws);
@@ -53,8 +53,8 @@ function buildCase(
 }
 
 /**
- * Random valid programs over all primitives but `custom`: any rank to 5, sizes 0 and 1 included, dtypes f32, f64, i32, u32, u8
- * and bool, with outputs that overwrite leaves.
+ * Random valid programs over all primitives but `custom`: any rank to 5, sizes 0 and 1 included, dtypes f32, f64, f16, i32,
+ * u32, u8 and bool, with outputs that overwrite leaves.
  */
 export function programArbitrary({ maxMoves = 24 }: ProgramOptions = {}): fc.Arbitrary<ProgramCase> {
   return fc

@@ -63,6 +63,19 @@ export class Draws {
 
 const isStructural = (value: number): boolean => value === 0 || value === 1 || value === -1;
 
+/** What is recorded on f16 itself. */
+const moved: ReadonlySet<Op> = new Set<Op>([
+  'data',
+  'reshape',
+  'permute',
+  'expand',
+  'slice',
+  'pad',
+  'concat',
+  'gather',
+  'barrier',
+]);
+
 /** A program under construction. */
 export class Builder {
   readonly nodes: ProgramNode[] = [];
@@ -83,11 +96,12 @@ export class Builder {
     return this.node(index).dtype;
   }
 
-  /** Adds a node whose attributes hold no arguments. */
+  /** Adds a node whose attributes hold no arguments; as `addWithArgs`. */
   add<O extends Op>(op: O, sources: readonly number[], attrs: OpAttributes[O], shape: Shape, dtype: DType): number {
     return this.addWithArgs(op, sources, attrs, shape, dtype, []);
   }
 
+  /** Adds a node; arithmetic on f16 as it is recorded: casts to f32, the operation, and a cast back. */
   addWithArgs<O extends Op>(
     op: O,
     sources: readonly number[],
@@ -96,8 +110,27 @@ export class Builder {
     dtype: DType,
     args: readonly number[],
   ): number {
-    this.nodes.push({ op, sources, attrs, shape, dtype, args } as ProgramNode);
-    return this.nodes.length - 1;
+    const meetsHalf = dtype === 'f16' || sources.some((s) => this.dtype(s) === 'f16');
+    if (!meetsHalf || moved.has(op)) return this.push(op, sources, attrs, shape, dtype, args);
+    const wide = sources.map((s) => (op === 'cast' || this.dtype(s) === 'f16' ? this.castNode(s, 'f32') : s));
+    if (op === 'cast') return this.castNode(wide[0]!, dtype);
+    const result = this.push(op, wide, attrs, shape, dtype === 'f16' ? 'f32' : dtype, args);
+    return this.castNode(result, dtype);
+  }
+
+  private push<O extends Op>(
+    op: O,
+    sources: readonly number[],
+    attrs: OpAttributes[O],
+    shape: Shape,
+    dtype: DType,
+    args: readonly number[],
+  ): number {
+    return this.nodes.push({ op, sources, attrs, shape, dtype, args } as ProgramNode) - 1;
+  }
+
+  private castNode(x: number, dtype: DType): number {
+    return this.dtype(x) === dtype ? x : this.push('cast', [x], { dtype }, this.shape(x), dtype, []);
   }
 
   /** The argument for a number of the attributes: its place in the scalars, or −1 if it belongs to the structure. */

@@ -20,7 +20,7 @@ import { type Builder, type Draws, maxSize } from './builder';
 export type Move = (builder: Builder, draws: Draws) => void;
 
 const sizes = [2, 1, 3, 4, 2, 5, 7, 0] as const;
-const dtypes: readonly DType[] = ['f32', 'f32', 'f32', 'i32', 'f64', 'u8', 'bool', 'u32'];
+const dtypes: readonly DType[] = ['f32', 'f32', 'f32', 'i32', 'f64', 'u8', 'bool', 'u32', 'f16'];
 
 const isBool = (dtype: DType): boolean => dtype === 'bool';
 const isWhole = (dtype: DType): boolean => dtype === 'i32' || dtype === 'u32' || dtype === 'u8';

@@ -3,7 +3,7 @@ import { type DType, isFloat, type Shape, sizeOf, type Window } from '@dl/tensor
 import { type Builder, type Draws, maxSize } from './builder';
 import type { Move } from './moves';
 
-const numeric: readonly DType[] = ['f32', 'f64', 'i32', 'u32'];
+const numeric: readonly DType[] = ['f32', 'f64', 'f16', 'i32', 'u32'];
 
 const numericNodes = (builder: Builder, minRank: number, maxRank = 5): number[] =>
   builder.candidates((n) => numeric.includes(n.dtype) && n.shape.length >= minRank && n.shape.length <= maxRank);
