@@ -9,13 +9,14 @@ import {
   forbidInTrace,
   type Node,
   realize,
-  type Tensor,
+  Tensor,
   ValueError,
   type Variable,
   type Versioned,
   withGrad,
 } from '@dl/tensor';
 import { type ClipOptions, clipped } from './clip';
+import type { GradScaler } from './grad-scaler';
 import {
   type GroupSpec,
   groupSpecs,
@@ -27,7 +28,12 @@ import {
 } from './group';
 import { loadState, type OptimizerState, saveState } from './state';
 
-export interface MinimizeOptions extends ClipOptions {
+export interface StepOptions extends ClipOptions {
+  /** Scales the loss of `minimize`; divides the gradients, leaves a step out where one is not finite, and finds the next scale. */
+  readonly scaler?: GradScaler;
+}
+
+export interface MinimizeOptions extends StepOptions {
   /** Keeps the loss's graph, for another optimiser that shares it. Default false. */
   readonly retainGraph?: boolean;
 }
@@ -99,15 +105,16 @@ export abstract class Optimizer<O extends Settings<O>> implements Versioned {
    * @param loss - a scalar
    * @throws ValueError if the loss reaches none of the variables
    */
-  minimize(loss: Tensor, { retainGraph = false, ...clip }: MinimizeOptions = {}): void {
+  minimize(loss: Tensor, { retainGraph = false, ...options }: MinimizeOptions = {}): void {
     dependsOn(this);
-    const passed = withGrad(false, () => this.#descend(loss, clip));
+    const scaled = options.scaler?.scale(loss) ?? loss;
+    const passed = withGrad(false, () => this.#descend(scaled, options));
     if (currentTrace()) return;
     realize([loss.node], { keep: false });
     if (!retainGraph) consume(passed);
   }
 
-  #descend(loss: Tensor, clip: ClipOptions): readonly Node[] {
+  #descend(loss: Tensor, options: StepOptions): readonly Node[] {
     const trainable = this.#groups.flatMap((g) => g.params.filter((p) => p.requiresGrad));
     const { gradients, passed } = gradientsOf('minimize', loss, trainable);
     if (gradients.size === 0) {
@@ -115,18 +122,44 @@ export abstract class Optimizer<O extends Settings<O>> implements Versioned {
         `minimize: the loss depends on none of the optimiser's ${trainable.length} trainable variables. Compute it from them, outside of noGrad.`,
       );
     }
-    this.#apply(clipped(gradients as ReadonlyMap<Variable, Tensor>, clip));
+    this.#stepBy(gradients as ReadonlyMap<Variable, Tensor>, options);
     return passed;
   }
 
-  /** One step by the gradients that `backward` left in `grad`; variables without one stay as they are. */
-  step(): void {
+  /**
+   * One step by the gradients that `backward` left in `grad`; variables without one stay as they are.
+   *
+   * @param options - clipping, and the scaler by which the loss was scaled; `grad` itself stays as it is
+   */
+  step(options: StepOptions = {}): void {
     dependsOn(this);
     withGrad(false, () => {
       const found = this.#groups.flatMap((g) => g.params.filter((p) => p.requiresGrad && p.grad !== null));
-      this.#apply(new Map(found.map((p) => [p, p.grad!])));
+      this.#stepBy(new Map(found.map((p) => [p, p.grad!])), options);
     });
     if (!currentTrace()) realize([], { keep: false });
+  }
+
+  #stepBy(given: ReadonlyMap<Variable, Tensor>, { scaler, ...clip }: StepOptions): void {
+    if (scaler === undefined || given.size === 0) {
+      this.#apply(clipped(given, clip));
+      return;
+    }
+    const { gradients, areFinite } = scaler.unscaled(given);
+    this.#where(areFinite, () => this.#apply(clipped(gradients, clip)));
+    scaler.update(areFinite);
+  }
+
+  /** Makes what an update assigns to this optimiser's variables and its own state conditional. */
+  #where(condition: Tensor, update: () => void): void {
+    const owned = this.#groups.flatMap((g) => [
+      ...g.params,
+      ...[g.scalars, ...g.state].flatMap((s) => Object.values(s)),
+    ]);
+    const before = owned.map((v) => v.node);
+    update();
+    for (const [i, v] of owned.entries())
+      if (v.node !== before[i]) v.assign(condition.where(new Tensor(v.node), new Tensor(before[i]!)));
   }
 
   #apply(gradients: ReadonlyMap<Variable, Tensor>): void {
