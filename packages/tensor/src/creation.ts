@@ -136,11 +136,15 @@ export function arange(
 /** `count` numbers from start to stop, both included. */
 export function linspace(start: number, stop: number, count: number): Tensor {
   if (!Number.isInteger(count) || count < 0) throw new ValueError(`linspace: ${count} numbers. Ask for 0 or more.`);
-  return count === 1
-    ? full([1], start)
-    : iota([count], 0, 'f32')
-        .mul((stop - start) / (count - 1))
-        .add(start);
+  if (count < 2) return full([count], start);
+  const step = (stop - start) / (count - 1);
+  const place = iota([count], 0, 'f32');
+  // From the nearer end, so that both ends are exact.
+  const fromStop = place
+    .sub(count - 1)
+    .mul(step)
+    .add(stop);
+  return place.lt(count / 2).where(place.mul(step).add(start), fromStop);
 }
 
 /** Ones on the diagonal. */
@@ -189,7 +193,10 @@ export function randn(shape: Shape, options: RandomOptions = {}): Tensor {
   );
 }
 
-/** Whole numbers from low up to, not including, high: i32. */
+/**
+ * Whole numbers from low up to, not including, high: i32. Some come up more often than others by a share of at most
+ * (high − low) / 2^32, since they are remainders of 32 random bits.
+ */
 export function randint(
   low: number,
   high: number,
@@ -198,11 +205,12 @@ export function randint(
 ): Tensor {
   if (!Number.isInteger(low) || !Number.isInteger(high) || high <= low)
     throw new ValueError(`randint: no whole number is at least ${low} and below ${high}.`);
-  return rand(shape, { generator, dtype: 'f64' })
-    .mul(high - low)
-    .floor()
-    .cast('i32')
-    .add(low);
+  if (low < -(2 ** 31) || high > 2 ** 31)
+    throw new ValueError(`randint: ${low} to ${high} is more than i32 holds. Stay within −2^31 and 2^31.`);
+  checkShape('randint', shape);
+  const bits = make(randomBits([...shape], generator));
+  const below = high - low === 2 ** 32 ? bits : bits.mod(high - low);
+  return below.bitcast('i32').add(low);
 }
 
 /** 1 with probability p, else 0. */
@@ -215,4 +223,7 @@ export const bernoulli = (p: number | Tensor, shape: Shape, options: RandomOptio
 export const randperm = (
   n: number,
   { generator = defaultGenerator }: { readonly generator?: Generator } = {},
-): Tensor => rand([n], { generator, dtype: 'f64' }).argsort(0);
+): Tensor => {
+  checkShape('randperm', [n]);
+  return make(randomBits([n], generator)).argsort(0);
+};
