@@ -1,7 +1,7 @@
 import { compile, DTypeError, ShapeError, setBackend, type Tensor, tensor, ValueError, Variable } from '@dl/tensor';
 import { referenceBackend } from '@dl/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { backward, enableGrad, grad, noGrad, stopGradient, valueAndGrad } from './index';
+import { backward, consume, enableGrad, grad, gradientsOf, noGrad, stopGradient, valueAndGrad } from './index';
 
 beforeAll(() => setBackend(referenceBackend()));
 
@@ -199,5 +199,19 @@ describe('scopes', () => {
       return g;
     });
     expect([await step().item(), await step().item(), await step().item()]).toEqual([1, 2, 4]);
+  });
+});
+
+describe('what optimisers use', () => {
+  it('gradientsOf answers for what is reached alone, and consume ends the graph that it passed', async () => {
+    const [a, b] = [tensor([2, 3], null, { requiresGrad: true }), tensor(1, null, { requiresGrad: true })];
+    const loss = a.square().sum();
+    const { gradients, passed } = gradientsOf('minimize', loss, [a, b]);
+    expect([...gradients.keys()]).toEqual([a]);
+    expect(await gradients.get(a)!.array()).toEqual([4, 6]);
+    consume(passed);
+    expect(() => grad(loss, a)).toThrow(/consumed/);
+    expect(await loss.item()).toBe(13);
+    expect(() => gradientsOf('minimize', tensor(1), [a])).toThrow('minimize: the loss requires no gradient');
   });
 });

@@ -1,5 +1,5 @@
 import { checkGradients, grad } from '@dl/autograd';
-import { randn, ShapeError, setBackend, setSeed, type Tensor, tensor, ValueError, zeros } from '@dl/tensor';
+import { ones, randn, ShapeError, setBackend, setSeed, type Tensor, tensor, ValueError, zeros } from '@dl/tensor';
 import { referenceBackend } from '@dl/testing';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -14,6 +14,8 @@ import {
   adaptiveMaxPoolIndices,
   GlobalAvgPool,
   GlobalMaxPool,
+  globalAvgPool,
+  globalMaxPool,
 } from './index';
 
 beforeAll(() => setBackend(referenceBackend()));
@@ -89,6 +91,17 @@ describe('global pooling', () => {
     const x = tensor([1, 2, 3, 6, 5, 5, 5, 5], [1, 2, 2, 2]);
     expect(await new GlobalAvgPool().forward(x).array()).toEqual([[3, 5]]);
     expect(await new GlobalMaxPool().forward(x.reshape([1, 2, 4])).array()).toEqual([[6, 5]]);
+  });
+
+  test('as functions: a mean shares its gradient evenly, a maximum among those that tie', async () => {
+    const x = tensor([1, 7, 7, 0], [1, 1, 4], { requiresGrad: true });
+    expect(await (grad(globalAvgPool(x), x, { cotangent: ones([1, 1]) }) as Tensor).array()).toEqual([
+      [[0.25, 0.25, 0.25, 0.25]],
+    ]);
+    expect(await (grad(globalMaxPool(x), x, { cotangent: ones([1, 1]) }) as Tensor).array()).toEqual([
+      [[0, 0.5, 0.5, 0]],
+    ]);
+    await checkGradients((v) => globalMaxPool(v).mul(globalAvgPool(v)), [randn([2, 3, 2, 2])], { order: 2 });
   });
 
   test('messages', () => {

@@ -3,6 +3,7 @@ import { type GoldenCase, readGolden, referenceBackend } from '@dl/testing';
 import { beforeEach, expect, test } from 'vitest';
 import {
   constant,
+  fanInUniform,
   fansOf,
   gainOf,
   heNormal,
@@ -94,4 +95,14 @@ test('messages', () => {
   expect(() => xavierUniform([3])).toThrow('fansOf: a weight has at least two axes');
   expect(() => uniform(2, 1)).toThrow('uniform: low is 2 and high is 1.');
   expect(() => normal(0, -1)).toThrow('a standard deviation is at least 0, not -1.');
+});
+
+test('fanInUniform fills ±1/√fanIn evenly, and a fan of 0 gives zeros', async () => {
+  const values = [...(await fanInUniform(25)([5000]).data())];
+  expect(Math.max(...values)).toBeLessThanOrEqual(0.2);
+  expect(Math.max(...values)).toBeGreaterThan(0.199);
+  expect(Math.min(...values)).toBeLessThan(-0.199);
+  const spread = Math.sqrt(values.reduce((sum, v) => sum + v * v, 0) / values.length);
+  expect(spread).toBeCloseTo(0.2 / Math.sqrt(3), 2); // that of a uniform distribution
+  expect(await fanInUniform(0)([2]).array()).toEqual([0, 0]);
 });

@@ -19,12 +19,16 @@ import {
 import { referenceBackend } from '@dl/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
+  AvgPool1d,
   AvgPool2d,
+  AvgPool3d,
   avgPool,
   Conv1d,
   Conv2d,
   Conv3d,
+  ConvTranspose1d,
   ConvTranspose2d,
+  ConvTranspose3d,
   convolve,
   convolveTransposed,
   Dropout,
@@ -33,6 +37,7 @@ import {
   Linear,
   linear,
   MaxPool2d,
+  MaxPool3d,
   maxPool,
   type PaddingMode,
   Parameter,
@@ -186,6 +191,21 @@ describe('convolution', () => {
     expect([...got].every((v, i) => Math.abs(v - expected[i]!) < 1e-5)).toBe(true); // sums of 12 products of f32
   });
 
+  test('the transposed one has one and three spatial axes too: each element lays its kernel down, by hand', async () => {
+    const line = new ConvTranspose1d(1, 1, 3, { stride: 2, bias: false });
+    line.weight.assign(tensor([1, 2, 3], [1, 1, 3]));
+    expect(await line.forward(tensor([[[1, 10]]])).array()).toEqual([[[1, 2, 13, 20, 30]]]);
+    const cube = new ConvTranspose3d(1, 2, [1, 1, 2]);
+    cube.weight.assign(tensor([1, 10, 2, 20], [1, 2, 1, 1, 2]));
+    cube.bias!.assign(tensor([0, 0.5]));
+    expect(await cube.forward(tensor([3, 4], [1, 1, 2, 1, 1])).array()).toEqual([
+      [
+        [[[3, 30]], [[4, 40]]],
+        [[[6.5, 60.5]], [[8.5, 80.5]]],
+      ],
+    ]);
+  });
+
   test('gradients agree with differences', async () => {
     const f = (x: Tensor, w: Tensor, b: Tensor): Tensor =>
       convolve(x, w, b, { stride: [2, 1], padding: 'full', dilation: [1, 2] });
@@ -242,6 +262,15 @@ describe('pooling', () => {
         ],
       ],
     ]);
+  });
+
+  test('windows of one and of three axes', async () => {
+    expect(await new AvgPool1d(2).forward(counting(1, 1, 4)).array()).toEqual([[[0.5, 2.5]]]);
+    expect(await new AvgPool1d(3, { stride: 1 }).forward(counting(1, 4)).array()).toEqual([[1, 2]]);
+    const cube = counting(1, 1, 2, 2, 4);
+    expect(await new AvgPool3d(2).forward(cube).array()).toEqual([[[[[6.5, 8.5]]]]]); // (0 + 1 + 4 + 5 + 8 + 9 + 12 + 13) / 8
+    expect(await new MaxPool3d([1, 2, 2]).forward(cube).array()).toEqual([[[[[5, 7]], [[13, 15]]]]]);
+    expect(new MaxPool3d(3, { stride: 2, padding: 1 }).forward(zeros([2, 5, 6, 7, 8])).shape).toEqual([2, 5, 3, 4, 4]);
   });
 
   test('padding is −∞ to a maximum; to a mean it is zeros that count, or do not', async () => {

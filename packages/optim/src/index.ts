@@ -13,7 +13,7 @@ export {
 } from './adam-variants';
 export { type ClipGradNormOptions, type ClipOptions, clipGradNorm, clipGradValue } from './clip';
 export { GradScaler, type GradScalerOptions, type GradScalerState } from './grad-scaler';
-export type { GroupSpec, Member, ParameterGroup, Parameters, Setting, Settings } from './group';
+export type { GroupSpec, Layout, Member, ParameterGroup, Parameters, Setting, Settings } from './group';
 export { LBFGS, type LBFGSOptions, type LBFGSState } from './lbfgs';
 export { type MinimizeOptions, Optimizer, type StepOptions } from './optimizer';
 export * from './rates';

@@ -2,7 +2,22 @@ import { backward } from '@dl/autograd';
 import { compile, profile, ShapeError, setBackend, type Tensor, tensor, ValueError, Variable } from '@dl/tensor';
 import { referenceBackend } from '@dl/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { AdaDelta, AdaGrad, Adam, Adamax, AdamW, clipGradNorm, Lion, NAdam, RAdam, RMSProp, SGD } from './index';
+import {
+  AdaDelta,
+  AdaGrad,
+  Adam,
+  Adamax,
+  AdamW,
+  clipGradNorm,
+  Lion,
+  type Member,
+  NAdam,
+  Optimizer,
+  type ParameterGroup,
+  RAdam,
+  RMSProp,
+  SGD,
+} from './index';
 
 beforeAll(() => setBackend(referenceBackend()));
 
@@ -249,6 +264,40 @@ describe('step', () => {
     expect(a.grad).toBeNull();
     optimizer.step();
     expect(await a.item()).toBe(1);
+  });
+});
+
+describe('an optimiser of one’s own', () => {
+  interface SignOptions {
+    readonly lr: number;
+  }
+
+  /** p ← p − lr · sign(Σ gradients so far). */
+  class SignOfSum extends Optimizer<SignOptions> {
+    constructor(parameters: Iterable<Variable>, lr: number) {
+      super(parameters, { lr }, { numbers: ({ lr }) => ({ lr }), state: () => ['total'], check: () => {} });
+    }
+
+    protected override update(group: ParameterGroup<SignOptions>, members: readonly Member[]): void {
+      for (const { variable, gradient, state } of members) {
+        const total = state['total']!.add(gradient);
+        state['total']!.assign(total);
+        variable.assign(variable.sub(total.sign().mul(group.numbers()('lr'))));
+      }
+    }
+  }
+
+  it('gives its update, its numbers and its state; the rest is there', async () => {
+    const p = parameter([3, -3]);
+    const optimizer = new SignOfSum([p], 0.5);
+    const step = compile((x: Tensor) => optimizer.minimize(p.mul(x).sum()));
+    step(tensor([2, -1]));
+    step(tensor([-1, -1])); // the sums are 1 and −2
+    optimizer.lr = 0.25;
+    step(tensor([-2, 5])); // and −1 and 3
+    expect(await p.array()).toEqual([3 - 1 + 0.25, -3 + 1 - 0.25]);
+    const { tensors } = optimizer.stateDict();
+    expect(await tensors['0.0.total']!.array()).toEqual([-1, 3]);
   });
 });
 

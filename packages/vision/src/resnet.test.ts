@@ -2,7 +2,7 @@ import { grad, noGrad } from '@dl/autograd';
 import { cpu } from '@dl/backend-cpu';
 import { rand, setBackend, setSeed, type Tensor, tensor, type Variable, zeros } from '@dl/tensor';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Bottleneck, ResNet, resnet18, resnet34, resnet50 } from './resnet';
+import { BasicBlock, Bottleneck, ResNet, resnet18, resnet34, resnet50 } from './resnet';
 
 beforeAll(async () => {
   setBackend(await cpu());
@@ -90,6 +90,26 @@ describe('ResNet', () => {
     [0.0041502, -0.0079077].forEach((v, i) => expect(mean[i]!).toBeCloseTo(v, 6));
     const variance = await model.bn1.runningVar!.data();
     [1.2624847, 1.3957826].forEach((v, i) => expect(variance[i]!).toBeCloseTo(v, 5));
+  });
+
+  it('a block adds what its convolutions make to what comes in', async () => {
+    const block = new BasicBlock(2, 2).eval();
+    const x = tensor(hashed(2 * 4 * 4, 3), [1, 2, 4, 4]);
+    block.bn2.weight!.assign(0);
+    expect(await block.forward(x).array()).toEqual(await x.relu().array());
+    block.bn2.bias!.assign(tensor([1, -1]));
+    expect(await block.forward(x).array()).toEqual(
+      await x
+        .add(tensor([1, -1], [2, 1, 1]))
+        .relu()
+        .array(),
+    );
+    const wider = new BasicBlock(2, 6, 2);
+    expect(wider.forward(x).shape).toEqual([1, 6, 2, 2]);
+    expect(Object.keys(wider.stateDict()).filter((key) => key.startsWith('downsample'))).toContain(
+      'downsample.0.weight',
+    );
+    expect(block.downsample).toBeNull();
   });
 
   it('gives a gradient to each parameter, of bottlenecks too', async () => {

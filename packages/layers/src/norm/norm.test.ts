@@ -23,6 +23,7 @@ import {
   groupNorm,
   InstanceNorm1d,
   InstanceNorm2d,
+  InstanceNorm3d,
   instanceNorm,
   LayerNorm,
   LocalResponseNorm,
@@ -238,6 +239,15 @@ describe('group and instance normalisation', () => {
     await close(norm.runningMean!, [4.5]);
     await close(norm.runningVar!, [(2 + 8) / 2]);
     expect(Object.keys(new InstanceNorm2d(3).stateDict())).toEqual([]);
+  });
+
+  test('instances of volumes: each channel of each sample by itself', async () => {
+    const norm = new InstanceNorm3d(2, { affine: true, eps: 0 });
+    norm.weight!.assign(tensor([1, 2]));
+    norm.bias!.assign(tensor([0, 5]));
+    const x = tensor([1, 3, 10, 30], [1, 2, 1, 1, 2]);
+    await close(norm.forward(x), [-1, 1, 3, 7]);
+    expect(() => norm.forward(zeros([1, 2, 3, 4]))).toThrow('InstanceNorm3d: x is [1, 2, 3, 4], but data has 5 axes');
   });
 
   test('messages', () => {
