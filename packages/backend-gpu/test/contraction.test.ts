@@ -125,7 +125,7 @@ describe.skipIf(!hasAdapter)('contractions on WebGPU', () => {
   ] as const)('%s', (_, tuning, names) => {
     let gpu: WebGpuBackend;
     beforeAll(async () => {
-      gpu = await createWebGpu({ tuning });
+      gpu = await createWebGpu({ traits: { tuning } });
       setBackend(gpu);
     });
     afterAll(() => gpu.dispose());
@@ -138,7 +138,7 @@ describe.skipIf(!hasAdapter)('contractions on WebGPU', () => {
   test('sums that are not exact have the same bits both ways', async () => {
     const results: number[][] = [];
     for (const tuning of [direct, shared]) {
-      const gpu = await createWebGpu({ tuning });
+      const gpu = await createWebGpu({ traits: { tuning } });
       setBackend(gpu);
       const third = (x: Tensor) => x.div(3);
       results.push([

@@ -39,7 +39,7 @@ describe.skipIf(!hasAdapter)('sorting on WebGPU', () => {
   ] as const)('%s: rows of %i', (_, length, dtypes) => {
     let gpu: WebGpuBackend;
     beforeAll(async () => {
-      gpu = await createWebGpu({ barriersAreDear: false });
+      gpu = await createWebGpu({ traits: { barriersAreDear: false } });
       setBackend(gpu);
     });
     afterAll(() => gpu.dispose());
@@ -66,7 +66,7 @@ describe.skipIf(!hasAdapter)('sorting on WebGPU', () => {
   });
 
   test('a row that fills the workgroup memory', async () => {
-    const gpu = await createWebGpu({ barriersAreDear: false });
+    const gpu = await createWebGpu({ traits: { barriersAreDear: false } });
     setBackend(gpu);
     const numbers = values(2048, 'f32');
     expect([...(await tensor(numbers).argsort(0).data())]).toEqual(order(numbers, false));
@@ -74,7 +74,7 @@ describe.skipIf(!hasAdapter)('sorting on WebGPU', () => {
   });
 
   test('where barriers are dear, rows of up to 2048 are counted', async () => {
-    const gpu = await createWebGpu({ barriersAreDear: true });
+    const gpu = await createWebGpu({ traits: { barriersAreDear: true } });
     setBackend(gpu);
     const shaders = vi.spyOn(gpu.device, 'createShaderModule');
     const numbers = values(300, 'f32');

@@ -4,22 +4,15 @@
  * requested, for the default ones are those of the weakest device.
  */
 import { BackendError } from '@dl/tensor';
+import { exchangingThreads } from './subgroups';
 
 export interface GpuDevice {
   readonly device: GPUDevice;
   readonly info: GPUAdapterInfo;
   readonly isFallback: boolean;
+  /** How many neighbouring threads of a workgroup can exchange values directly; 1 if none. */
+  readonly lanes: number;
 }
-
-/** Numbers of `GPUBufferUsage` and `GPUMapMode`, which not every runtime has as globals. */
-export const usage = {
-  mapRead: 1,
-  copySource: 4,
-  copyTarget: 8,
-  uniform: 64,
-  storage: 128,
-  queryResolve: 512,
-} as const;
 
 /** Node's `webgpu` package, as far as it is used. */
 interface NodeGpu {
@@ -85,6 +78,7 @@ export async function requestDevice(powerPreference?: 'low-power' | 'high-perfor
   return {
     device,
     info,
+    lanes: await exchangingThreads(device, info.subgroupMinSize),
     isFallback: isFallback || /swiftshader|llvmpipe|lavapipe/i.test(`${info.architecture} ${info.description}`),
   };
 }
@@ -99,4 +93,4 @@ const wantedLimits = [
   'maxComputeWorkgroupsPerDimension',
 ] as const satisfies readonly (keyof GPUSupportedLimits)[];
 
-const wantedFeatures = ['timestamp-query'] as const satisfies readonly GPUFeatureName[];
+const wantedFeatures = ['timestamp-query', 'subgroups'] as const satisfies readonly GPUFeatureName[];

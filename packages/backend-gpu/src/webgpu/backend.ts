@@ -13,8 +13,8 @@ import {
   ValueError,
 } from '@dl/tensor';
 import type { GpuBackend } from '../first-available';
-import { type Tile, type Tuning, tuningFor } from '../wgsl/contraction/plan';
-import { rendersKernel } from '../wgsl/render';
+import { type Tile, tuningFor } from '../wgsl/contraction/plan';
+import { rendersKernel, type Traits } from '../wgsl/render';
 import { type GpuDevice, requestDevice } from './adapter';
 import { Arena } from './arena';
 import { type BoundDispatch, GpuExecutable, type Shared } from './executable';
@@ -42,8 +42,7 @@ export interface WebGpuOptions {
 
 /** Besides what users choose, what tests do. */
 export interface InternalOptions extends WebGpuOptions {
-  readonly tuning?: Tuning;
-  readonly barriersAreDear?: boolean;
+  readonly traits?: Partial<Traits>;
 }
 
 /** What a backend has done so far, for tests. */
@@ -85,8 +84,8 @@ export class WebGpuBackend implements GpuBackend {
   #disposed = false;
 
   constructor(
-    { device, info, isFallback }: GpuDevice,
-    { maxBytes = Number.POSITIVE_INFINITY, tuning, barriersAreDear = isFallback }: InternalOptions,
+    { device, info, isFallback, lanes }: GpuDevice,
+    { maxBytes = Number.POSITIVE_INFINITY, traits }: InternalOptions,
   ) {
     this.device = device;
     this.#info = info;
@@ -112,8 +111,7 @@ export class WebGpuBackend implements GpuBackend {
       pipelines: this.#pipelines,
       arena: new Arena(this.#pool),
       fault,
-      tuning: tuning ?? tuningFor(info.vendor, isFallback),
-      barriersAreDear,
+      traits: { tuning: tuningFor(info.vendor, isFallback), barriersAreDear: isFallback, lanes, ...traits },
       nameFault: (name) => {
         this.#faultNames.set(++faultIds, name);
         return faultIds;
@@ -296,13 +294,16 @@ export class WebGpuBackend implements GpuBackend {
   async tune(store: TuningStore, time: TimeProduct = (size, tile) => this.timeProduct(size, tile)): Promise<void> {
     const { vendor, architecture, device, description } = this.#info;
     const adapter = [vendor, architecture, device, description].filter((word) => word !== '').join(' ');
-    this.#shared = { ...this.#shared, tuning: await tuningOf(adapter, store, time) };
+    const tuning = await tuningOf(adapter, store, time);
+    this.#shared = { ...this.#shared, traits: { ...this.#shared.traits, tuning } };
   }
 
   /** Milliseconds that a product of two square matrices takes in one way. */
   async timeProduct(size: number, tile: Tile | 'direct'): Promise<number> {
-    const shared = { ...this.#shared, tuning: [{ from: 0, tile }] };
-    const executable = new GpuExecutable(productSchedule(size), shared, (buffer) => this.#destroyLater(buffer));
+    const traits = { ...this.#shared.traits, tuning: [{ from: 0, tile }] };
+    const executable = new GpuExecutable(productSchedule(size), { ...this.#shared, traits }, (buffer) =>
+      this.#destroyLater(buffer),
+    );
     const storages = executable.boundBytes.map((bytes) => this.allocate(bytes));
     try {
       await executable.ready;

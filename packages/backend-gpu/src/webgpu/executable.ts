@@ -3,14 +3,13 @@
  * writes the numbers that changed, makes bind groups for buffers not seen lately, and encodes everything into one submit.
  */
 import { BackendError, byteWidth, type Executable, type Kernel, type Schedule, type Slot, type Step } from '@dl/tensor';
-import type { Tuning } from '../wgsl/contraction/plan';
-import { type RenderContext, renderCopy, renderKernel } from '../wgsl/render';
+import { type RenderContext, renderCopy, renderKernel, type Traits } from '../wgsl/render';
 import { type Launch, type RenderedKernel, type Resource, workgroupLimit } from '../wgsl/shader';
-import { usage } from './adapter';
 import { type Arena, type ArenaPlan, planArena, scratchKey, slotKey } from './arena';
 import { blockAlignment, blockBytes, fillBlock, type ScalarPlace, writeNumber } from './params';
 import type { Pipeline, Pipelines } from './pipelines';
 import type { Piece } from './pool';
+import { usage } from './usage';
 
 type Source =
   | { readonly kind: 'bound'; readonly index: number }
@@ -36,8 +35,7 @@ export interface Shared {
   readonly pipelines: Pipelines;
   readonly arena: Arena;
   readonly fault: Piece;
-  readonly tuning: Tuning;
-  readonly barriersAreDear: boolean;
+  readonly traits: Traits;
   /** A number by which faults find the name again. */
   nameFault(name: string): number;
   readonly counters: { bindGroups: number };
@@ -150,8 +148,7 @@ export class GpuExecutable implements Executable {
     const uses = (step: Step): boolean =>
       step.kind === 'copy' ? step.from === slot || step.to === slot : step.kernel.bindings.some((b) => b.slot === slot);
     const keep = slot >= 0 && (slots[slot]!.kind === 'bound' || steps.filter(uses).length > 1);
-    const { tuning, barriersAreDear } = this.shared;
-    return { tuning, barriersAreDear, keep };
+    return { ...this.shared.traits, keep };
   }
 
   #dispatch(

@@ -3,7 +3,7 @@
  * class; because all work is queued in one order, it can be given out at once. What waits is limited by what is in use.
  */
 import { BackendError } from '@dl/tensor';
-import { usage } from './adapter';
+import { usage } from './usage';
 
 /** A buffer and the number by which bind groups are found again. */
 export interface Piece {

@@ -2,8 +2,9 @@
  * Reads: a copy into a staging buffer, together with the word of faults, which is cleared; then the host waits for it. Staging buffers
  * are used again.
  */
-import { usage } from './adapter';
+
 import { type Piece, sizeClass } from './pool';
+import { usage } from './usage';
 
 /** Bytes of the fault: kernel, index, limit, and how many there were. */
 export const faultBytes = 16;

@@ -1,6 +1,6 @@
 /* Times of passes by timestamp queries, one before each and one after; several may belong to one step. */
 import type { Timing } from '@dl/tensor';
-import { usage } from './adapter';
+import { usage } from './usage';
 
 /** The most queries of a set. */
 const maxQueries = 4096;

@@ -1,12 +1,13 @@
 /*
  * The instructions of a kernel over its rows. Without reduced axes a thread takes one row. With them 1 to 256 threads share a row: each
- * takes every so manieth element, and their results meet in workgroup memory. How many depends on the shape alone, and so does
+ * takes every so manieth element, and their results meet (see `meeting.ts`). How many depends on the shape alone, and so does
  * the order in which numbers are summed. A row is gone through once for each round of reductions; what a later pass needs of
  * the elements is computed again.
  */
 import type { DType, Kernel, ReduceOp } from '@dl/tensor';
-import { combine, emitValue, isReduction, type Scope } from './instructions';
+import { emitValue, isReduction, type Scope } from './instructions';
 import { argsOf, type Levels, levelsOf } from './levels';
+import { combined, emitMeeting, exceeds, nowhere, type PartialResult } from './meeting';
 import { type Launch, literal, Shader, valueType } from './shader';
 
 const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
@@ -24,12 +25,16 @@ export function threadsPerRow(rows: number, count: number): number {
   return threads;
 }
 
-/** The launch of a kernel's body, or null if there is nothing to do. */
-export function renderRows(kernel: Kernel): Launch | null {
+/**
+ * The launch of a kernel's body, or null if there is nothing to do.
+ *
+ * @param lanes - how many neighbouring threads can exchange values directly; 1 if none
+ */
+export function renderRows(kernel: Kernel, lanes: number): Launch | null {
   const rows = product(kernel.rows);
   if (kernel.body.length === 0 || rows === 0) return null;
   if (kernel.reduced.length === 0) return renderElements(kernel, rows);
-  return new RowKernel(kernel, rows).render();
+  return new RowKernel(kernel, rows, lanes).render();
 }
 
 function renderElements(kernel: Kernel, rows: number): Launch {
@@ -62,19 +67,12 @@ export function emitStore({ kernel, shader, vars, values }: Scope, ref: number, 
   shader.line(tests.length === 0 ? statement : `if (${tests.join(' && ')}) { ${statement} }`);
 }
 
-/** A reduction under way: a variable, and for argmax the place of its element. */
-interface Accumulator {
+interface Accumulator extends PartialResult {
   readonly ref: number;
-  readonly op: ReduceOp;
-  /** Of the elements. */
-  readonly dtype: DType;
-  readonly name: string;
   /** Sums of floats gather here, strip by strip. */
   readonly total: string | null;
 }
 
-/** No element has this place. */
-const nowhere = '0x7fffffff';
 /** How many numbers of f32 are added one by one before they are added to the total. */
 const strip = 128;
 
@@ -92,6 +90,7 @@ class RowKernel {
   constructor(
     private readonly kernel: Kernel,
     private readonly rows: number,
+    private readonly lanes: number,
   ) {
     this.#shader = new Shader(kernel);
     this.#levels = levelsOf(kernel);
@@ -133,8 +132,7 @@ class RowKernel {
   #storePasses(): Map<number, number> {
     const { body } = this.kernel;
     const { element, pass } = this.#levels;
-    const loaded = new Set<number>();
-    for (const i of body) if (i.op === 'load' || i.op === 'gather') loaded.add(i.access.binding);
+    const loaded = this.#loadedBindings();
     const last = Math.max(0, ...pass.filter((_, ref) => element[ref] || isReduction(body[ref]!.op)));
     const passes = new Map<number, number>();
     body.forEach((instruction, ref) => {
@@ -142,6 +140,11 @@ class RowKernel {
       passes.set(ref, loaded.has(instruction.access.binding) ? last : pass[ref]!);
     });
     return passes;
+  }
+
+  #loadedBindings(): Set<number> {
+    const loads = this.kernel.body.flatMap((i) => (i.op === 'load' || i.op === 'gather' ? [i.access.binding] : []));
+    return new Set(loads);
   }
 
   #scope(vars: readonly string[], values: Map<number, string>): Scope {
@@ -259,64 +262,22 @@ class RowKernel {
   #accumulate({ ref, op, dtype, name }: Accumulator, values: ReadonlyMap<number, string>, element: string): void {
     const x = values.get(argsOf(this.kernel.body[ref]!)[0]!)!;
     if (op === 'argmax') {
-      const better = `${name}_at == ${nowhere} || ${this.#exceeds(x, name, dtype)}`;
+      const better = `${name}_at == ${nowhere} || ${exceeds(x, name, dtype, this.#shader)}`;
       this.#shader.line(`if (${better}) { ${name} = ${x}; ${name}_at = ${element}; }`);
-    } else this.#shader.line(`${name} = ${this.#combined(op, name, x, dtype)};`);
-  }
-
-  #combined(op: ReduceOp, x: string, y: string, dtype: DType): string {
-    const rule = { sum: 'add', prod: 'mul', max_reduce: 'max', min_reduce: 'min' } as const;
-    return combine(rule[op as keyof typeof rule], x, y, dtype, this.#shader);
-  }
-
-  #exceeds(x: string, best: string, dtype: DType): string {
-    if (dtype === 'f32') return `${this.#shader.use('exceeds_f32')}(${x}, ${best})`;
-    return dtype === 'bool' ? `(${x} && !${best})` : `${x} > ${best}`;
+    } else this.#shader.line(`${name} = ${combined(op, name, x, dtype, this.#shader)};`);
   }
 
   /** Brings the results of the threads of a row together, and names them. */
   #meet(accumulators: readonly Accumulator[]): void {
     const shader = this.#shader;
-    if (this.#sharing > 1) this.#tree(accumulators);
+    if (this.#sharing > 1) {
+      const meeting = { sharing: this.#sharing, size: this.#size, part: this.#part, lanes: this.lanes };
+      emitMeeting(shader, accumulators, meeting);
+    }
     for (const { ref, op, name } of accumulators) {
       const at = `select(${name}_at, 0, ${name}_at == ${nowhere})`;
       this.#values.set(ref, shader.let('r', op === 'argmax' ? at : name));
     }
-  }
-
-  /** Halves the number of partial results until one is left. */
-  #tree(accumulators: readonly Accumulator[]): void {
-    const shader = this.#shader;
-    const lists = accumulators.flatMap(({ name, op, dtype }) => {
-      const stored = { list: `shared_${name}`, from: name, type: dtype === 'bool' ? 'bool' : valueType[dtype] };
-      const at = { list: `shared_${name}_at`, from: `${name}_at`, type: 'i32' };
-      return op === 'argmax' ? [stored, at] : [stored];
-    });
-    for (const { list, type } of lists) shader.global(`var<workgroup> ${list}: array<${type}, ${this.#size}>;`);
-    for (const { list, from } of lists) shader.line(`${list}[lane] = ${from};`);
-    shader.line('workgroupBarrier();');
-    for (let half = this.#sharing / 2; half >= 1; half /= 2) {
-      shader.line(`if (${this.#part} < ${half}) {`);
-      for (const accumulator of accumulators) this.#halve(accumulator, half);
-      shader.line('}', 'workgroupBarrier();');
-    }
-    const first = this.#sharing === this.#size ? '0' : `lane - ${this.#part}`;
-    for (const { list, from } of lists) shader.line(`${from} = ${list}[${first}];`);
-    shader.line('workgroupBarrier();');
-  }
-
-  #halve({ name, op, dtype }: Accumulator, half: number): void {
-    const shader = this.#shader;
-    const mine = `shared_${name}[lane]`;
-    const other = `shared_${name}[lane + ${half}]`;
-    if (op !== 'argmax') {
-      shader.line(`${mine} = ${this.#combined(op, mine, other, dtype)};`);
-      return;
-    }
-    const [mineAt, otherAt] = [`shared_${name}_at[lane]`, `shared_${name}_at[lane + ${half}]`];
-    const tie = `(!${this.#exceeds(mine, other, dtype).replace(/^(?!\()(.*)$/, '($1)')} && ${otherAt} < ${mineAt})`;
-    const taken = `${mineAt} == ${nowhere} || ${this.#exceeds(other, mine, dtype)} || ${tie}`;
-    shader.line(`if (${otherAt} != ${nowhere} && (${taken})) { ${mine} = ${other}; ${mineAt} = ${otherAt}; }`);
   }
 
   /** What is stored once a row: by one thread, after all have loaded what it may overwrite. */
@@ -330,7 +291,13 @@ class RowKernel {
       for (const ref of stores) emitStore(scope, ref);
       return;
     }
-    shader.line('storageBarrier();', `if (${this.#live} && ${this.#part} == 0) {`);
+    const loaded = this.#loadedBindings();
+    const isLoaded = (ref: number): boolean => {
+      const store = body[ref]!;
+      return store.op === 'store' && loaded.has(store.access.binding);
+    };
+    if (stores.some(isLoaded)) shader.line('storageBarrier();');
+    shader.line(`if (${this.#live} && ${this.#part} == 0) {`);
     for (const ref of stores) emitStore(scope, ref);
     shader.line('}');
   }

@@ -136,6 +136,7 @@ export class Shader {
   readonly #late: string[] = [];
   #names = 0;
   #usesFault = false;
+  #usesSubgroups = false;
   readonly lines: string[] = [];
 
   constructor(readonly kernel: Kernel) {}
@@ -144,6 +145,11 @@ export class Shader {
   use(name: FunctionName): string {
     this.#functions.add(name);
     return name;
+  }
+
+  /** Says that the shader exchanges values between threads. */
+  useSubgroups(): void {
+    this.#usesSubgroups = true;
   }
 
   global(text: string): void {
@@ -331,6 +337,7 @@ export class Shader {
       ? [`@group(0) @binding(0) var<uniform> params: array<vec4<u32>, ${numbers ? 1 : this.kernel.params.length + 1}>;`]
       : [];
     const source = [
+      ...(this.#usesSubgroups ? ['enable subgroups;'] : []),
       ...block,
       ...declarations,
       ...this.#globals,

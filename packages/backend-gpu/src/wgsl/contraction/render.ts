@@ -16,22 +16,26 @@ export interface RenderedProducer {
   readonly isFused: boolean;
 }
 
-/**
- * The launches of a contraction.
- *
- * @param keep - whether its result is needed in memory by other steps
- */
+/** What rendering takes into account beside the kernel. */
+interface Context {
+  readonly tuning: Tuning;
+  /** How many neighbouring threads can exchange values directly; 1 if none. */
+  readonly lanes: number;
+  /** Whether the result is needed in memory by other steps. */
+  readonly keep: boolean;
+}
+
+/** The launches of a contraction. */
 export function renderContraction(
   kernel: Kernel,
   contraction: Contraction,
-  tuning: Tuning,
-  keep: boolean,
+  { tuning, lanes, keep }: Context,
 ): RenderedProducer {
   const sizes = sizesOf(contraction);
   if (sizes.batch * sizes.m * sizes.n === 0) return { launches: [], scratch: [], isFused: false };
   const method = methodOf(contraction, tuning);
   if (method.kind === 'reduce')
-    return { launches: [renderReduction(kernel, contraction)], scratch: [], isFused: false };
+    return { launches: [renderReduction(kernel, contraction, lanes)], scratch: [], isFused: false };
   const isFused = fuses(kernel, contraction);
   if (method.splits === 1)
     return { launches: [renderTiles(kernel, contraction, sizes, method, { isFused, keep })], scratch: [], isFused };
@@ -52,7 +56,7 @@ interface Ending {
 }
 
 /** A contraction with few outputs as the sum of a row for each. */
-function renderReduction(kernel: Kernel, { dtype, batch, m, n, k, lhs, rhs, out }: Contraction): Launch {
+function renderReduction(kernel: Kernel, { dtype, batch, m, n, k, lhs, rhs, out }: Contraction, lanes: number): Launch {
   const rows = [...batch, ...m, ...n];
   let stride = 1;
   const terms: Expr[] = [];
@@ -70,7 +74,7 @@ function renderReduction(kernel: Kernel, { dtype, batch, m, n, k, lhs, rhs, out 
     { op: 'sum', dtype, args: [2] },
     { op: 'store', dtype, access: { binding: out, index, bounds: [] }, args: [3] },
   ];
-  return renderRows({ ...kernel, producer: null, rows, reduced: [...k], body })!;
+  return renderRows({ ...kernel, producer: null, rows, reduced: [...k], body }, lanes)!;
 }
 
 /** The launch of the tiles; without `ending` each part of k leaves its sums in scratch memory. */
