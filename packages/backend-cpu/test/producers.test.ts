@@ -173,7 +173,7 @@ describe.each(['f32', 'f64', 'i32'] as const)('convolutions of %s', (dtype) => {
   });
 });
 
-// Large enough for Winograd's algorithm, which computes these products of halves exactly too.
+// Large enough for Winograd's algorithm, whose errors are 2e-6 of the sum of what is added: 1.24 in the mean, 9 of each channel.
 test.each<Conv>([
   { N: 2, C: 16, H: 12, W: 12, O: 16, K: 3, pad: 1 },
   { N: 1, C: 18, H: 17, W: 19, O: 21, K: 3, pad: 1, flipped: true },
@@ -185,10 +185,10 @@ test.each<Conv>([
   const made = convolution('f32', c);
   const spec = made.producer as Contraction;
   expect(productOf(spec, { range: made.range ?? 1 }, PORTABLE_MICRO_KERNEL)?.method.kind).toBe('winograd');
-  await compareKernel(backends, made, { rtol: 0, atol: 0 });
+  await compareKernel(backends, made, { rtol: 0, atol: 2e-6 * 1.24 * 9 * c.C });
 });
 
-test('convolutions by tiles have the errors of a plain sum: 1e-6 of the sum of what is added', async () => {
+test('convolutions by tiles have errors of 1e-6 of the sum of what is added', async () => {
   const made = convolution('f32', { N: 1, C: 32, H: 17, W: 18, O: 16, K: 3, pad: 1 });
   let seed = 1;
   const random = () => (seed = (seed * 48271) % 2147483647) / 2147483647 - 0.5;

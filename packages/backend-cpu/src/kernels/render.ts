@@ -99,7 +99,7 @@ function productPart(kernel: Kernel, { batch, m, n, k }: Contraction, product: P
   return {
     grain: productGrain(product, kernel.range),
     scratchBytes: product.scratchBytes,
-    work: sizeOf([...batch, ...m, ...n, ...k]) / (product.method.kind === 'winograd' ? 36 : 16) + callCost,
+    work: sizeOf([...batch, ...m, ...n, ...k]) / (product.method.kind === 'winograd' ? 48 : 16) + callCost,
     callCost,
     preparation: preparationOf(product),
     emit: (frame, module) => emitProduct(frame, module, product),

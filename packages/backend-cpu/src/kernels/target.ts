@@ -48,7 +48,7 @@ export class Frame {
   readonly begin: Local;
   readonly end: Local;
   readonly block: Local;
-  readonly scratch: Local;
+  #scratch: Local;
   /** The counter of each loop variable that is running. */
   readonly counters: (Local | undefined)[] = [];
   readonly #params: ParamHolder[];
@@ -63,10 +63,23 @@ export class Frame {
     this.begin = f.param(0);
     this.end = f.param(1);
     this.block = f.param(2);
-    this.scratch = f.param(3);
+    this.#scratch = f.param(3);
     this.#bindings = kernel.bindings;
     this.#shared = sharedOffset(kernel);
     this.#params = kernel.params.map((param, i) => this.#loadParam(param, i));
+  }
+
+  /** Holds the address of memory that no concurrent call uses. */
+  get scratch(): Local {
+    return this.#scratch;
+  }
+
+  /** Writes what `body` does for other memory. */
+  withScratch(scratch: Local, body: () => void): void {
+    const before = this.#scratch;
+    this.#scratch = scratch;
+    body();
+    this.#scratch = before;
   }
 
   #loadParam(param: Param, index: number): ParamHolder {

@@ -116,6 +116,13 @@ export function merged(form: Form, batch = true): Form {
   return { ...form, axes, lhs, rhs, zeros, rangeScale };
 }
 
+/** The form with axes of other sizes. */
+export function resized(form: Form, sizes: ReadonlyMap<number, number>): Form {
+  const axes = form.axes.map((axis, i) => ({ ...axis, size: sizes.get(i) ?? axis.size }));
+  const by: Change = (v) => variable(v, axes[v]!.size);
+  return { ...form, axes, lhs: changed(form.lhs, by), rhs: changed(form.rhs, by) };
+}
+
 /** The axes of a role, as variables. */
 export const axesOf = (form: Form, role: Role): number[] =>
   form.axes.map((_, i) => i).filter((i) => form.axes[i]!.role === role);

@@ -16,7 +16,8 @@ import { type GemmType, LANES } from '../gemm/lanes';
 import type { Limit } from '../linear';
 import { axesOf, type Form, formOf, isEven, merged, sizeOfRole, strideOf, without } from './form';
 import { needsStage, type Stage, stageOf } from './stage';
-import { type Winograd, winogradOf } from './winograd';
+import type { Layout } from './winograd/layout';
+import { winogradOf } from './winograd/plan';
 
 /** How many rows and columns of the result a call of a tile computes. */
 export interface TileShape {
@@ -26,7 +27,7 @@ export interface TileShape {
 
 export type Method =
   | { readonly kind: 'gemm'; readonly spec: GemmSpec }
-  | { readonly kind: 'winograd'; readonly winograd: Winograd }
+  | { readonly kind: 'winograd'; readonly layout: Layout }
   | { readonly kind: 'spread' | 'dot'; readonly tile: TileShape };
 
 /** A way to compute a contraction. */
@@ -200,8 +201,8 @@ export function productOf(contraction: Contraction, kernel: Pick<Kernel, 'range'
   if (form === null || axesOf(form, 'batch').length > 4) return null;
   const tiles = winogradOf(form, micro);
   if (tiles) {
-    const { winograd, stage, scratchBytes } = tiles;
-    return { form, stages: [stage], method: { kind: 'winograd', winograd }, ownOffset: stage.bytes, scratchBytes };
+    const { layout, stage, scratchBytes } = tiles;
+    return { form, stages: [stage], method: { kind: 'winograd', layout }, ownOffset: 0, scratchBytes };
   }
   const columns = gathered(form, micro);
   if (columns) return columns;

@@ -5,20 +5,18 @@
 import type { Local, ModuleBuilder } from '../../wasm/assembler';
 import { emitGemm, emitPanels, type GemmSpec, planOf as gemmPlanOf, panelBytes, panelWidth } from '../gemm/gemm';
 import { LANES } from '../gemm/lanes';
-import { factorOf, type Limit, scaled } from '../linear';
-import { emitNest } from '../loop';
-import { mergeAxes } from '../nest';
-import { planOf } from '../plan';
+import { factorOf, type Limit } from '../linear';
 import type { Preparation } from '../render';
 import type { Frame } from '../target';
+import { loopAxis, pushFactor, pushOut, rangeOfAxis } from './addresses';
 import { emitDotTile } from './dot-tile';
-import { axesOf, type Factor, type Form, outIndex, outStrides, sizeOfRole, strideOf, without } from './form';
+import { axesOf, type Factor, type Form, outStrides, sizeOfRole, strideOf, without } from './form';
 import { bytesOf, gemmTypeOf, lastAxis, type Method, type Product } from './method';
 import { emitSpreadTile } from './spread-tile';
-import { externalVariable } from './stage';
+import { emitCopy } from './stage';
 import type { WalkAxis } from './walk';
-import { emitFilterTransform, filterBytes, type Winograd, winogradCall } from './winograd';
-import { PLACES } from './winograd-transforms';
+import { PANEL } from './winograd/layout';
+import { callCost, emitConvolution, filterPreparation } from './winograd/product';
 
 /** Rows of a call of a matrix product whose panels are packed before. */
 const panelRows = 96;
@@ -34,7 +32,7 @@ export function productGrain({ form, method }: Product, range: number): number {
   if (form.rangeScale === 0) return 1;
   const { role } = form.axes[0]!;
   if (role === 'batch') return 1;
-  if (method.kind === 'winograd' && role === 'm') return form.rangeScale > 1 ? range : Math.min(range, filterRows);
+  if (method.kind === 'winograd' && role === 'm') return form.rangeScale > 1 ? range : Math.min(range, PANEL);
   if (role === 'n') return range; // not split
   if (lastAxis(form, 'm') !== 0) return 1;
   if (method.kind === 'winograd') return range;
@@ -42,25 +40,18 @@ export function productGrain({ form, method }: Product, range: number): number {
   return Math.min(range, rows / greatestDivisor(rows, form.rangeScale));
 }
 
-/** A multiple of the rows of every micro-kernel. */
-const filterRows = 12;
-
-/** Operations of the transformation of an element of an image's tile. */
-const imageTransform = 1.5;
-
 /**
  * What every call repeats: copies that do not depend on the range, the packing of a right operand that is not prepared, and
  * the transformation of an image.
  */
 export function productCallCost({ form, method, stages }: Product): number {
+  if (method.kind === 'winograd') return callCost(form, method.layout);
   if (form.axes[0]?.role === 'batch') return 0;
   const copied = stages.filter((s) => s.depth === 0).reduce((sum, s) => sum + s.bytes / bytesOf(form), 0);
   if (method.kind === 'gemm' && gemmPlanOf(method.spec) === 'packed' && !method.spec.panels) {
     return copied + (sizeOfRole(form, 'n') * sizeOfRole(form, 'k')) / 2;
   }
-  if (method.kind !== 'winograd') return copied;
-  const { channels, tileColumns, tileRows } = method.winograd;
-  return copied + channels * tileColumns * tileRows * PLACES * imageTransform;
+  return copied;
 }
 
 function greatestDivisor(a: number, b: number): number {
@@ -71,7 +62,7 @@ function greatestDivisor(a: number, b: number): number {
 
 /** Packing of a right operand that all calls read. */
 export function preparationOf({ form, method }: Product): Preparation | null {
-  if (method.kind === 'winograd') return filterPreparation(form, method.winograd);
+  if (method.kind === 'winograd') return filterPreparation(form, method.layout);
   if (method.kind !== 'gemm' || !method.spec.panels) return null;
   const { spec } = method;
   const { dtype, n, k, b } = spec;
@@ -92,37 +83,20 @@ export function preparationOf({ form, method }: Product): Preparation | null {
   };
 }
 
-/** The transformation of a convolution's filters. */
-function filterPreparation(form: Form, winograd: Winograd): Preparation {
-  const own = [...axesOf(form, 'm'), ...axesOf(form, 'k')];
-  const fixed = without(form.lhs.index, own);
-  const { filters, channels, filter, strides } = winograd;
-  return {
-    binding: form.lhs.binding,
-    key:
-      fixed.terms.length > 0 ? null : JSON.stringify(['filters', filters, channels, filter, strides, fixed.constant]),
-    sharedBytes: filterBytes(winograd),
-    range: filters,
-    grain: 1,
-    work: filters * channels * 12,
-    emit: (frame) => emitFilterTransform(frame, winograd, () => pushFactor(frame, form, form.lhs, own)),
-  };
-}
-
 /** Writes the producer of a kernel. */
 export function emitProduct(frame: Frame, module: ModuleBuilder, product: Product): void {
-  const { form, stages } = product;
+  const { form, stages, method } = product;
+  if (method.kind === 'winograd') {
+    emitConvolution(frame, module, { form, layout: method.layout, stage: stages[0]! });
+    return;
+  }
   const batch = axesOf(form, 'batch');
   const copies = (depth: number) => {
     for (const stage of stages) {
-      if (stage.depth !== depth) continue;
-      const counters = [...frame.counters];
-      batch.forEach((axis) => (frame.counters[externalVariable + axis] = counters[axis]));
-      emitNest(frame, planOf(mergeAxes(stage.nest)));
-      frame.counters.splice(0, counters.length, ...counters);
+      if (stage.depth === depth) emitCopy(frame, stage, batch);
     }
   };
-  const inner = innerOf(frame, module, product);
+  const inner = innerOf(frame, module, product, method);
   const level = (at: number): void => {
     copies(at);
     if (at === batch.length) inner();
@@ -131,55 +105,16 @@ export function emitProduct(frame: Frame, module: ModuleBuilder, product: Produc
   level(0);
 }
 
-/** A loop over a whole axis, or over the part of the first that is asked for. */
-function loopAxis(frame: Frame, form: Form, axis: number, body: () => void): void {
-  const { f } = frame;
-  f.scratch('i32', (counter) => {
-    frame.counters[axis] = counter;
-    const { from, to, release } = rangeOfAxis(frame, form, axis);
-    f.for(counter, { from, to }, body);
-    release();
-  });
-}
-
-interface AxisRange {
-  readonly from: Local | number;
-  readonly to: Local | number;
-  release(): void;
-}
-
-function rangeOfAxis(frame: Frame, form: Form, axis: number): AxisRange {
-  const { f } = frame;
-  if (axis !== 0 || form.rangeScale === 0 || form.axes[0]!.role === 'n') {
-    return { from: 0, to: axis < 0 ? 1 : form.axes[axis]!.size, release: () => {} };
-  }
-  const [from, to] = [f.borrow('i32'), f.borrow('i32')];
-  f.get(frame.begin).i32(form.rangeScale).op('i32.mul').set(from);
-  f.get(frame.end).i32(form.rangeScale).op('i32.mul').set(to);
-  return { from, to, release: () => f.release(from, to) };
-}
-
-/** Pushes the byte address of a factor at the running axes; those in `zero` are at their beginning. */
-function pushFactor(frame: Frame, form: Form, factor: Factor, zero: readonly number[]): void {
-  const { f } = frame;
-  frame.pushSum(scaled(without(factor.index, zero), bytesOf(form)));
-  if (factor.binding < 0) f.get(frame.scratch);
-  else frame.pushBinding(factor.binding);
-  f.op('i32.add');
-}
-
-function pushOut(frame: Frame, form: Form, zero: readonly number[]): void {
-  frame.pushSum(scaled(without(outIndex(form), zero), bytesOf(form)));
-  frame.pushBinding(form.out);
-  frame.f.op('i32.add');
-}
-
 /** Defines what the inner axes need and returns what writes the code inside the batch loops. */
-function innerOf(frame: Frame, module: ModuleBuilder, product: Product): () => void {
-  const { form, method } = product;
+function innerOf(
+  frame: Frame,
+  module: ModuleBuilder,
+  product: Product,
+  method: Exclude<Method, { kind: 'winograd' }>,
+): () => void {
+  const { form } = product;
   const [m, n] = [axesOf(form, 'm'), axesOf(form, 'n')];
   const outer = [...m.slice(0, -1), ...n.slice(0, -1)];
-  if (method.kind === 'winograd') return winogradCalls(frame, module, product, method.winograd);
   const last = method.kind === 'gemm' ? gemmCall(frame, module, product) : tileCalls(frame, module, form, method);
   return () => {
     const level = (at: number): void => {
@@ -204,24 +139,6 @@ function gemmCall(frame: Frame, module: ModuleBuilder, { form, method, ownOffset
     const { from, to, release } = rangeOfAxis(frame, form, m);
     f.push(from).push(to);
     f.get(frame.scratch).i32(ownOffset).op('i32.add').call(gemm);
-    release();
-  };
-}
-
-function winogradCalls(frame: Frame, module: ModuleBuilder, product: Product, winograd: Winograd): () => void {
-  const { form, stages, ownOffset } = product;
-  const { f } = frame;
-  const inner = [...axesOf(form, 'm'), ...axesOf(form, 'n'), ...axesOf(form, 'k')];
-  const convolve = winogradCall(frame, module, winograd);
-  return () => {
-    const { from, to, release } = rangeOfAxis(frame, form, lastAxis(form, 'm'));
-    convolve({
-      pushImage: () => pushFactor(frame, form, stages[0]!.factor, inner),
-      pushOutput: () => pushOut(frame, form, inner),
-      pushScratch: () => f.get(frame.scratch).i32(ownOffset).op('i32.add'),
-      from,
-      to,
-    });
     release();
   };
 }

@@ -17,12 +17,14 @@ import {
   simplifyLimits,
   substitute,
 } from '../linear';
-import type { Nest, NestOp } from '../nest';
-import { widths } from '../target';
+import { emitNest } from '../loop';
+import { mergeAxes, type Nest, type NestOp } from '../nest';
+import { planOf } from '../plan';
+import { type Frame, widths } from '../target';
 import { axesOf, type Factor, type Form, isEven } from './form';
 
 /** Variables from here on stand for axes outside a nest; `frame.counters` has them. */
-export const externalVariable = 24;
+const externalVariable = 24;
 /** Largest copy. */
 const maxBytes = 1 << 26;
 
@@ -238,6 +240,14 @@ function nestOfCopy(form: Form, factor: Factor, { axes, strides, batch, offset }
     ops: [limits ? load : zero, store],
     rangeScale: 0,
   };
+}
+
+/** Writes a copy, inside the loops over the batch axes. */
+export function emitCopy(frame: Frame, { nest }: Stage, batch: readonly number[]): void {
+  const counters = [...frame.counters];
+  for (const axis of batch) frame.counters[externalVariable + axis] = counters[axis];
+  emitNest(frame, planOf(mergeAxes(nest)));
+  frame.counters.splice(0, counters.length, ...counters);
 }
 
 /** Whether an operand must be copied before tiles can read it. */

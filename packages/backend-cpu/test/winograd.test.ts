@@ -1,0 +1,197 @@
+/* Convolutions by tiles of 4×4 outputs: the tables, the errors, and what is not finite. */
+import { type Backend, type ConvolutionSpec, compile, setBackend, type Tensor, tensor } from '@dl/tensor';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createCpu } from '../src/backend';
+import {
+  filterTransform,
+  imageTransform,
+  outputTransform,
+  type Transform,
+} from '../src/kernels/contraction/winograd/transforms';
+
+let backend: Backend;
+beforeAll(async () => {
+  backend = await createCpu({ threads: 1 });
+  setBackend(backend);
+});
+afterAll(() => backend.dispose());
+
+const range = (n: number) => Array.from({ length: n }, (_, i) => i);
+
+function applied({ sums, results }: Transform, inputs: readonly number[]): number[] {
+  const values = [...inputs];
+  for (const sum of sums) values.push(sum.reduce((total, [value, factor]) => total + values[value]! * factor, 0));
+  return results.map((value) => values[value]!);
+}
+
+const unit = (n: number, at: number) => range(n).map((i) => Number(i === at));
+
+test('a filter of three elements over six, by the tables, is the plain sum, for every pair of unit vectors', () => {
+  for (const tap of range(3)) {
+    for (const at of range(6)) {
+      const filter = applied(filterTransform, unit(3, tap));
+      const image = applied(imageTransform, unit(6, at));
+      const outputs = applied(
+        outputTransform,
+        filter.map((g, i) => g * image[i]!),
+      );
+      const wanted = range(4).map((i) => Number(i + tap === at));
+      for (const i of range(4)) expect(outputs[i]).toBeCloseTo(wanted[i]!, 14);
+    }
+  }
+});
+
+interface Shape {
+  readonly images: number;
+  readonly channels: number;
+  readonly filters: number;
+  readonly height: number;
+  readonly width: number;
+  readonly padding: number;
+}
+
+const wave = (n: number, step: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * step + 1));
+const imageOf = ({ images, channels, height, width }: Shape) => wave(images * channels * height * width, 0.7);
+const filtersOf = ({ channels, filters }: Shape) => wave(filters * channels * 9, 1.3);
+
+const spec = (padding: number): ConvolutionSpec => ({
+  stride: [1, 1],
+  padding: [
+    [padding, padding],
+    [padding, padding],
+  ],
+  lhsDilation: [1, 1],
+  rhsDilation: [1, 1],
+  groups: 1,
+});
+
+function convolved(s: Shape, image: Float32Array, filters: Float32Array): Tensor {
+  const x = tensor(image, [s.images, s.channels, s.height, s.width]);
+  return x.convolution(tensor(filters, [s.filters, s.channels, 3, 3]), spec(s.padding));
+}
+
+/** Plain sums in f64, and the sums of what is added without its sign. */
+function plain(s: Shape, image: Float32Array, filters: Float32Array): { sums: Float64Array; sizes: Float64Array } {
+  const { images, channels, height, width, padding } = s;
+  const [h, w] = [height + 2 * padding - 2, width + 2 * padding - 2];
+  const sums = new Float64Array(images * s.filters * h * w);
+  const sizes = new Float64Array(sums.length);
+  let at = 0;
+  for (const n of range(images))
+    for (const o of range(s.filters))
+      for (const y of range(h))
+        for (const x of range(w)) {
+          for (const c of range(channels))
+            for (let tap = 0; tap < 9; tap++) {
+              const [row, column] = [y + Math.floor(tap / 3) - padding, x + (tap % 3) - padding];
+              if (row < 0 || row >= height || column < 0 || column >= width) continue;
+              const term =
+                image[((n * channels + c) * height + row) * width + column]! * filters[(o * channels + c) * 9 + tap]!;
+              sums[at]! += term;
+              sizes[at]! += Math.abs(term);
+            }
+          at++;
+        }
+  return { sums, sizes };
+}
+
+const shapes: Record<string, Shape> = {
+  'one image, whole tiles': { images: 1, channels: 16, filters: 16, height: 8, width: 12, padding: 1 },
+  'ragged rows, columns, channels and filters': {
+    ...{ images: 2, channels: 18, filters: 21, height: 15, width: 17, padding: 1 },
+  },
+  'no padding': { images: 1, channels: 17, filters: 20, height: 13, width: 14, padding: 0 },
+  'wide padding': { images: 1, channels: 16, filters: 16, height: 10, width: 9, padding: 2 },
+  'several small images a block, the last block smaller': {
+    ...{ images: 15, channels: 16, filters: 17, height: 7, width: 7, padding: 1 },
+  },
+  'several blocks an image': { images: 2, channels: 40, filters: 16, height: 40, width: 31, padding: 1 },
+  'channels in two blocks of depth': { images: 1, channels: 261, filters: 16, height: 7, width: 8, padding: 1 },
+};
+
+describe.each(Object.entries(shapes))('%s', (_, s) => {
+  test('errors are 2e-6 of the sum of what is added at most, 1e-7 in the mean', async () => {
+    const [image, filters] = [imageOf(s), filtersOf(s)];
+    const got = await convolved(s, image, filters).data();
+    const { sums, sizes } = plain(s, image, filters);
+    expect(got.length).toBe(sums.length);
+    let [most, total] = [0, 0];
+    sums.forEach((sum, i) => {
+      const error = Math.abs((got[i] as number) - sum) / sizes[i]!;
+      most = Math.max(most, error);
+      total += error;
+    });
+    expect(most).toBeLessThan(2e-6);
+    expect(total / sums.length).toBeLessThan(1e-7);
+    expect(total).toBeGreaterThan(0);
+  });
+
+  test('what is not finite, or overflows in a transform, reaches the outputs that see it, with the value of a plain sum', async () => {
+    const image = imageOf(s);
+    const filters = filtersOf(s);
+    const plane = s.height * s.width;
+    image[3 * plane + 2 * s.width + 4] = Number.POSITIVE_INFINITY;
+    image[5 * plane + 5 * s.width + 1] = Number.NaN;
+    image[7 * plane + 4 * s.width + 6] = 2e38;
+    filters.fill(0.5, 7 * 9, 8 * 9);
+    const got = await convolved(s, image, filters).data();
+    const { sums, sizes } = plain(s, image, filters);
+    let finite = 0;
+    sums.forEach((sum, i) => {
+      const wanted = Math.fround(sum);
+      if (Number.isFinite(wanted)) {
+        finite++;
+        expect(Math.abs((got[i] as number) - sum)).toBeLessThanOrEqual(2e-6 * sizes[i]!);
+      } else expect(got[i]).toBe(wanted);
+    });
+    expect(finite).toBeLessThan(sums.length);
+    expect(finite).toBeGreaterThan(sums.length / 4);
+  });
+});
+
+test('one element of the image shows the filter, turned', async () => {
+  const s: Shape = { images: 1, channels: 16, filters: 16, height: 8, width: 8, padding: 1 };
+  const image = new Float32Array(16 * 64);
+  image[2 * 64 + 3 * 8 + 4] = 2; // channel 2, row 3, column 4
+  const filters = new Float32Array(16 * 16 * 9);
+  filters.set([1, 2, 3, 4, 5, 6, 7, 8, 9], (11 * 16 + 2) * 9); // of filter 11
+  const got = (await convolved(s, image, filters).data()) as Float32Array;
+  const rows = [2, 3, 4].map((row) =>
+    [3, 4, 5].map((column) => Math.round(got[11 * 64 + row * 8 + column]! * 1e5) / 1e5),
+  );
+  expect(rows).toEqual([
+    [18, 16, 14],
+    [12, 10, 8],
+    [6, 4, 2],
+  ]);
+  const elsewhere = got.filter((_, i) => {
+    const [row, column] = [(i >> 3) & 7, i & 7];
+    return i >> 6 !== 11 || row < 2 || row > 4 || column < 3 || column > 5;
+  });
+  expect(Math.max(...elsewhere.map(Math.abs))).toBeLessThan(1e-5);
+});
+
+test('a bias, a residual and ReLU follow in the same kernel', async () => {
+  const s: Shape = { images: 2, channels: 16, filters: 18, height: 9, width: 11, padding: 1 };
+  const [image, filters] = [imageOf(s), filtersOf(s)];
+  const bias = wave(18, 0.4);
+  const residual = wave(2 * 18 * 99, 0.21);
+  const block = compile((x: Tensor, w: Tensor, b: Tensor, r: Tensor) =>
+    x
+      .convolution(w, spec(1))
+      .add(b.reshape([18, 1, 1]))
+      .add(r)
+      .relu(),
+  );
+  const got = await block(
+    tensor(image, [2, 16, 9, 11]),
+    tensor(filters, [18, 16, 3, 3]),
+    tensor(bias, [18]),
+    tensor(residual, [2, 18, 9, 11]),
+  ).data();
+  const { sums, sizes } = plain(s, image, filters);
+  sums.forEach((sum, i) => {
+    const wanted = Math.max(0, sum + bias[Math.floor(i / 99) % 18]! + residual[i]!);
+    expect(Math.abs((got[i] as number) - wanted)).toBeLessThan(2e-6 * (sizes[i]! + 2));
+  });
+});
