@@ -7,6 +7,7 @@ import {
   type Backend,
   BackendError,
   type Capabilities,
+  checkRun,
   type Executable,
   type Kernel,
   type Schedule,
@@ -22,7 +23,7 @@ import type { MicroKernel } from './kernels/gemm/gemm';
 import { chooseMicroKernel } from './kernels/gemm/micro-kernel';
 import { type Calls, rendersKernel, usualCallWork } from './kernels/render';
 import { paramsOffset, statusAddress } from './kernels/target';
-import { constantsBase, constantsBytes, LinearMemory, type Piece } from './memory';
+import { constantsBase, constantsBytes, LinearMemory, Piece } from './memory';
 import { control } from './pool/layout';
 import { Pool, type PoolOptions, usualPool } from './pool/pool';
 import { type Sharing, usualSharing } from './pool/program';
@@ -45,6 +46,16 @@ export interface CpuOptions {
   readonly blas?: boolean | 'auto' | undefined;
 }
 
+/** A run under way. */
+interface Run {
+  readonly executable: CpuExecutable;
+  readonly bindings: readonly CpuStorage[];
+  /** Steps whose preparation is there. */
+  readonly skipped: ReadonlySet<number>;
+  /** The schedule as threads run it; null where this thread does. */
+  readonly threads: SharedSchedule | null;
+}
+
 /** Besides what users choose, what tests do. */
 export interface InternalOptions extends CpuOptions {
   /** Element operations of one call; a small number splits every kernel as far as it can be. */
@@ -62,7 +73,8 @@ export interface InternalOptions extends CpuOptions {
 /** About 2 ms of one thread: starting workers takes some 20 ms of another. */
 const usualStartAfter = 4_000_000;
 
-class CpuStorage implements Storage, KeepsPreparations {
+/** A storage is its piece of memory: eager runs of small operations make one each, which live until the collector finds them. */
+class CpuStorage extends Piece implements Storage, KeepsPreparations {
   freed = false;
   prepared: KeepsPreparations['prepared'] = null;
   writtenBy = 0;
@@ -72,11 +84,9 @@ class CpuStorage implements Storage, KeepsPreparations {
 
   constructor(
     readonly owner: CpuBackend,
-    readonly piece: Piece,
-  ) {}
-
-  get byteLength(): number {
-    return this.piece.byteLength;
+    byteLength: number,
+  ) {
+    super(byteLength);
   }
 }
 
@@ -129,7 +139,7 @@ export class CpuBackend implements Backend {
 
   allocate(byteLength: number): Storage {
     this.#checkAlive('allocate');
-    return new CpuStorage(this, this.#memory.allocate(byteLength));
+    return this.#memory.reserve(new CpuStorage(this, byteLength));
   }
 
   free(storage: Storage): void {
@@ -137,7 +147,7 @@ export class CpuBackend implements Backend {
     const own = this.#own('free', storage);
     own.freed = true;
     this.#kept.forget(own);
-    this.#memory.free(own.piece);
+    this.#memory.free(own);
   }
 
   write(to: Storage, byteOffset: number, data: ArrayBufferView): void {
@@ -145,7 +155,7 @@ export class CpuBackend implements Backend {
     checkBytes('write', own, byteOffset, data.byteLength);
     this.#kept.forget(own);
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    this.#memory.bytes.set(bytes, own.piece.address + byteOffset);
+    this.#memory.bytes.set(bytes, own.address + byteOffset);
   }
 
   async read(from: Storage, byteOffset: number, byteLength: number): Promise<ArrayBuffer> {
@@ -156,7 +166,7 @@ export class CpuBackend implements Backend {
     this.#throwFault();
     const own = this.#own('read', from);
     checkBytes('read', own, byteOffset, byteLength);
-    const start = own.piece.address + byteOffset;
+    const start = own.address + byteOffset;
     const copy = new Uint8Array(byteLength);
     copy.set(this.#memory.bytes.subarray(start, start + byteLength));
     return copy.buffer;
@@ -179,30 +189,48 @@ export class CpuBackend implements Backend {
     timings?: (steps: readonly Timing[]) => void,
   ): void {
     this.#checkAlive('run');
-    if (!(executable instanceof CpuExecutable)) throw new BackendError('run: the executable is of another backend.');
-    if (executable.disposed) throw new BackendError('run: the executable was disposed.');
-    const { schedule } = executable;
-    if (bindings.length !== schedule.bound || scalars.length < schedule.scalars) {
-      throw new BackendError(
-        `run: takes ${schedule.bound} storages and ${schedule.scalars} numbers, but got ${bindings.length} and ${scalars.length}.`,
-      );
-    }
-    const own = bindings.map((storage) => this.#own('run', storage));
+    checkRun(CpuExecutable, executable, bindings, scalars);
+    this.#checkOwn(bindings);
     const threaded = this.#startsThreads(executable);
     this.#reserve(executable, threaded ? this.threads : 1);
-    this.#fillBlocks(executable, own, scalars);
-    const skipped = this.#kept.begin(executable, own, this.#shared?.address ?? 0);
-    const shared = threaded ? this.#sharedOf(executable, own, skipped) : null;
-    const runStep = (i: number) => {
-      if (this.#runsNative(executable, i)) return;
-      if (shared) shared.runStep(i);
-      else this.#step(executable, i, own, skipped);
-    };
-    if (timings) timings(executable.steps.map(({ name }, i) => this.#timed(name, () => runStep(i))));
-    else if (executable.hasNative) executable.steps.forEach((_, i) => runStep(i));
-    else if (shared) shared.run();
-    else for (let i = 0; i < executable.steps.length; i++) this.#step(executable, i, own, skipped);
+    const shared = this.#shared?.address ?? 0;
+    executable.bind(bindings, scalars, this.#arena?.address ?? 0, shared);
+    const skipped = this.#kept.begin(executable, bindings, shared);
+    const threads = threaded ? this.#sharedOf(executable, bindings, skipped) : null;
+    const run = { executable, bindings, skipped, threads };
+    if (timings) timings(executable.steps.map(({ name }, i) => this.#timed(name, run, i)));
+    else if (threads !== null && !executable.hasNative) threads.run();
+    else for (let i = 0; i < executable.steps.length; i++) this.#step(run, i);
     this.#kept.end();
+  }
+
+  #timed(name: string, run: Run, index: number): Timing {
+    const start = performance.now();
+    this.#step(run, index);
+    return { name, ms: performance.now() - start };
+  }
+
+  #step(run: Run, index: number): void {
+    const { executable, skipped, threads } = run;
+    if (executable.hasNative && this.#runsNative(executable, index)) return;
+    if (threads !== null) {
+      threads.runStep(index);
+      return;
+    }
+    const step = executable.steps[index]!;
+    if (step.kind === 'copy') {
+      const from = this.#address(run, step.from);
+      this.#memory.bytes.copyWithin(this.#address(run, step.to), from, from + step.byteLength);
+      return;
+    }
+    const scratch = this.#scratch?.address ?? 0;
+    if (step.prepare && !skipped.has(index)) callAll(step.prepare, step.block, scratch);
+    callAll(step.kernel, step.block, scratch);
+  }
+
+  #address({ executable, bindings }: Run, slot: number): number {
+    const { kind, index, offset } = executable.schedule.slots[slot]!;
+    return kind === 'bound' ? bindings[index]!.address : (this.#arena?.address ?? 0) + offset;
   }
 
   /** Computes the product of a step that is a native library's. Answers whether that is all of the step. */
@@ -218,12 +246,6 @@ export class CpuBackend implements Backend {
       parameter: (i) => Math.trunc(numbers[parameters + i]!),
     });
     return step.kernel.functions.length === 0;
-  }
-
-  #timed(name: string, run: () => void): Timing {
-    const start = performance.now();
-    run();
-    return { name, ms: performance.now() - start };
   }
 
   /** Whether an executable is run by all threads, which are started when there has been enough such work. */
@@ -296,46 +318,6 @@ export class CpuBackend implements Backend {
     words[control.scratchStride / 4] = each;
   }
 
-  #fillBlocks(executable: CpuExecutable, bindings: readonly CpuStorage[], scalars: Float64Array): void {
-    const { storages, arena, shared, scalars: numbers } = executable.writes;
-    for (let i = 0; i < bindings.length; i++) {
-      const own = bindings[i]!;
-      if (own.byteLength < executable.boundBytes[i]!) {
-        throw new BackendError(
-          `run: storage ${i} has ${own.byteLength} bytes, but the schedule needs ${executable.boundBytes[i]}.`,
-        );
-      }
-    }
-    const words = this.#memory.words;
-    for (const [index, word] of storages) words[word] = bindings[index]!.piece.address;
-    const places = this.#memory.numbers;
-    for (const [index, place] of numbers) places[place] = scalars[index]!;
-    const base = this.#arena?.address ?? 0;
-    if (executable.arenaAddress !== base) for (const [offset, word] of arena) words[word] = base + offset;
-    executable.arenaAddress = base;
-    const sharedBase = this.#shared?.address ?? 0;
-    if (executable.sharedAddress !== sharedBase) for (const [offset, word] of shared) words[word] = sharedBase + offset;
-    executable.sharedAddress = sharedBase;
-  }
-
-  #step(executable: CpuExecutable, index: number, bindings: readonly CpuStorage[], skipped: ReadonlySet<number>): void {
-    const step = executable.steps[index]!;
-    if (step.kind === 'copy') {
-      const from = this.#address(executable, step.from, bindings);
-      const to = this.#address(executable, step.to, bindings);
-      this.#memory.bytes.copyWithin(to, from, from + step.byteLength);
-      return;
-    }
-    const scratch = this.#scratch?.address ?? 0;
-    if (step.prepare && !skipped.has(index)) callAll(step.prepare, step.block, scratch);
-    callAll(step.kernel, step.block, scratch);
-  }
-
-  #address(executable: CpuExecutable, slot: number, bindings: readonly CpuStorage[]): number {
-    const { kind, index, offset } = executable.schedule.slots[slot]!;
-    return kind === 'bound' ? bindings[index]!.piece.address : (this.#arena?.address ?? 0) + offset;
-  }
-
   async synchronize(): Promise<void> {
     this.#throwFault();
   }
@@ -384,6 +366,10 @@ export class CpuBackend implements Backend {
     }
     if (storage.freed) throw new BackendError(`${operation}: the storage was freed.`);
     return storage;
+  }
+
+  #checkOwn(storages: readonly Storage[]): asserts storages is readonly CpuStorage[] {
+    for (const storage of storages) this.#own('run', storage);
   }
 
   #checkAlive(operation: string): void {

@@ -3,7 +3,7 @@
  * with the addresses and numbers of every step. A run writes what changed into the blocks and calls functions; it
  * allocates nothing.
  */
-import { byteWidth, type Executable, type Kernel, type Schedule, type Slot } from '@dl/tensor';
+import { boundBytesOf, byteWidth, type Kernel, type OwnExecutable, type Schedule, type Slot } from '@dl/tensor';
 import type { Sgemm } from './blas/sgemm';
 import { type Calls, type RenderedKernel, renderKernel } from './kernels/render';
 import { paramsOffset, sharedOffset, type Target } from './kernels/target';
@@ -147,12 +147,24 @@ export type PreparedStep = KernelStep | CopyStep;
 
 const byteLengthOf = (slot: Slot): number => slot.size * byteWidth(slot.dtype);
 
-/** What a run writes: pairs of a source (storage, scalar, or arena offset) and a place in memory. */
-interface Writes {
-  readonly storages: readonly (readonly [index: number, word: number])[];
-  readonly arena: readonly (readonly [offset: number, word: number])[];
-  readonly shared: readonly (readonly [offset: number, word: number])[];
-  readonly scalars: readonly (readonly [index: number, number: number])[];
+/** Words of blocks that hold an address of the arena, or of shared memory. */
+interface Offset {
+  readonly offset: number;
+  readonly word: number;
+}
+
+/** A place of blocks that holds a number of the run. */
+interface ScalarPlace {
+  readonly scalar: number;
+  /** In numbers of 8 bytes. */
+  readonly place: number;
+}
+
+/** Words of blocks that hold the address of one bound storage. */
+interface BoundPlaces {
+  /** What they hold. */
+  address: number;
+  readonly words: number[];
 }
 
 /** A preparation of a bound storage that a later run may find as this one left it. */
@@ -177,20 +189,23 @@ function writtenOf({ steps, slots }: Schedule): number[] {
 }
 
 /** A prepared schedule. */
-export class CpuExecutable implements Executable {
+export class CpuExecutable implements OwnExecutable {
   readonly steps: readonly PreparedStep[];
   readonly scratchBytes: number;
-  readonly writes: Writes;
-  /** Bytes each bound storage must have. */
   readonly boundBytes: readonly number[];
+  /** What a run writes into blocks: of each bound storage, of the arena, of shared memory, and of numbers. */
+  readonly #bound: readonly BoundPlaces[];
+  readonly #arena: Offset[] = [];
+  readonly #shared: Offset[] = [];
+  readonly #scalars: ScalarPlace[] = [];
   /** Of what preparations leave. */
   readonly sharedBytes: number;
   readonly keepable: readonly Keepable[];
   /** Numbers of the bound storages that a run writes. */
   readonly written: readonly number[];
   /** Where the arena, and the shared memory, were when their addresses were last written. */
-  arenaAddress = -1;
-  sharedAddress = -1;
+  #arenaAddress = -1;
+  #sharedAddress = -1;
   /** Rough work of the steps that are worth sharing; 0 where all are run by one thread. */
   shareable = 0;
   /** Whether some products are computed by a native library, so that the main thread goes from step to step. */
@@ -213,10 +228,7 @@ export class CpuExecutable implements Executable {
     const compiled = cache.compile(kernels.map((kernel, i) => (native[i] ? { ...kernel, producer: null } : kernel)));
     const copies = schedule.steps.length - kernels.length;
     this.#blocks = memory.allocate(compiled.reduce((sum, k) => sum + k.blockBytes, copies * copyBlock.bytes));
-    const storages: [number, number][] = [];
-    const arena: [number, number][] = [];
-    const scalars: [number, number][] = [];
-    const shared: [number, number][] = [];
+    this.#bound = Array.from({ length: schedule.bound }, () => ({ address: -1, words: [] }));
     const prepared = sharePreparations(schedule, compiled);
     const keepable: (Keepable & { places: number[] })[] = [];
     const keepers = new Map<number, Keepable & { places: number[] }>();
@@ -224,8 +236,8 @@ export class CpuExecutable implements Executable {
     let next = 0;
     const addressAt = (slot: number, word: number): void => {
       const { kind, index, offset } = schedule.slots[slot]!;
-      if (kind === 'bound') storages.push([index, word]);
-      else arena.push([offset, word]);
+      if (kind === 'bound') this.#bound[index]!.words.push(word);
+      else this.#arena.push({ offset, word });
     };
     this.steps = schedule.steps.map((step, at): PreparedStep => {
       if (step.kind === 'copy') {
@@ -258,27 +270,39 @@ export class CpuExecutable implements Executable {
           keepers.set(number, keeper);
           keepable.push(keeper);
         }
-        if (!keepers.has(first)) shared.push([sharedAt, place]);
+        if (!keepers.has(first)) this.#shared.push({ offset: sharedAt, word: place });
       }
       kernel.bindings.forEach(({ slot }, i) => addressAt(slot, block / 4 + i));
       kernel.params.forEach((param, i) => {
         const place = (block + paramsOffset(kernel.bindings.length)) / 8 + i;
-        if (param.kind === 'scalar') scalars.push([param.index, place]);
+        if (param.kind === 'scalar') this.#scalars.push({ scalar: param.index, place });
         else if (param.kind === 'constant') memory.numbers[place] = param.value;
       });
       block += own.kernel.blockBytes;
       return own;
     });
-    this.writes = { storages, arena, shared, scalars };
     this.sharedBytes = prepared.bytes;
     this.keepable = keepable;
     this.written = writtenOf(schedule);
     this.scratchBytes = Math.max(0, ...compiled.map((k) => k.scratchBytes));
-    const boundBytes = new Array<number>(schedule.bound).fill(0);
-    for (const slot of schedule.slots) {
-      if (slot.kind === 'bound') boundBytes[slot.index] = Math.max(boundBytes[slot.index] ?? 0, byteLengthOf(slot));
+    this.boundBytes = boundBytesOf(schedule);
+  }
+
+  /** Writes into blocks what has changed since the last run: addresses, and the numbers of this one. */
+  bind(storages: readonly Piece[], scalars: Float64Array, arena: number, shared: number): void {
+    const { words, numbers } = this.memory;
+    for (let i = 0; i < storages.length; i++) {
+      const { address } = storages[i]!;
+      const places = this.#bound[i]!;
+      if (places.address === address) continue;
+      places.address = address;
+      for (const word of places.words) words[word] = address;
     }
-    this.boundBytes = boundBytes;
+    for (const { scalar, place } of this.#scalars) numbers[place] = scalars[scalar]!;
+    if (this.#arenaAddress !== arena) for (const { offset, word } of this.#arena) words[word] = arena + offset;
+    this.#arenaAddress = arena;
+    if (this.#sharedAddress !== shared) for (const { offset, word } of this.#shared) words[word] = shared + offset;
+    this.#sharedAddress = shared;
   }
 
   #copyStep(from: number, to: number, block: number): CopyStep {

@@ -51,13 +51,10 @@ export class KeptPreparations {
    * @returns the steps whose preparation need not be made
    */
   begin(executable: CpuExecutable, bindings: readonly KeepsPreparations[], sharedBase: number): ReadonlySet<number> {
-    const run = ++this.#run;
-    for (const index of executable.written) {
-      const storage = bindings[index]!;
-      this.forget(storage);
-      storage.writtenBy = run;
-    }
+    for (const index of executable.written) this.forget(bindings[index]!);
     if (executable.keepable.length === 0) return none;
+    const run = ++this.#run;
+    for (const index of executable.written) bindings[index]!.writtenBy = run;
     const skipped = new Set<number>();
     for (const { step, binding, key, bytes, offset, places } of executable.keepable) {
       const storage = bindings[binding]!;

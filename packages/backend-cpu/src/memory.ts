@@ -22,13 +22,14 @@ export interface MemoryOptions {
   readonly shared: boolean;
 }
 
-/** A reserved piece of memory. */
-export interface Piece {
-  readonly address: number;
-  readonly byteLength: number;
+/** A piece of memory, once it is reserved. */
+export class Piece {
+  address = 0;
   /** What is given back: where the reservation begins and how long it is. */
-  readonly start: number;
-  readonly size: number;
+  start = 0;
+  size = 0;
+
+  constructor(readonly byteLength: number) {}
 }
 
 interface Free {
@@ -95,14 +96,24 @@ export class LinearMemory {
 
   /** @throws BackendError when the memory cannot grow enough */
   allocate(byteLength: number): Piece {
+    return this.reserve(new Piece(byteLength));
+  }
+
+  /**
+   * Finds a place for a piece.
+   *
+   * @throws BackendError when the memory cannot grow enough
+   */
+  reserve<P extends Piece>(piece: P): P {
+    const { byteLength } = piece;
     const large = byteLength >= staggerFrom;
-    const size = Math.max(64, Math.ceil(byteLength / 64) * 64) + (large ? 4096 : 0);
-    const start = this.#take(size) ?? this.#grow(size, byteLength);
+    piece.size = Math.max(64, Math.ceil(byteLength / 64) * 64) + (large ? 4096 : 0);
+    piece.start = this.#take(piece.size) ?? this.#grow(piece.size, byteLength);
     const target = large ? ((this.#staggered++ * 13) % 64) * 64 : 0;
-    const address = large ? start + ((((target - start) % 4096) + 4096) % 4096) : start;
-    this.#inUse += size;
+    piece.address = large ? piece.start + ((((target - piece.start) % 4096) + 4096) % 4096) : piece.start;
+    this.#inUse += piece.size;
     this.#peak = Math.max(this.#peak, this.#inUse);
-    return { address, byteLength, start, size };
+    return piece;
   }
 
   free({ start, size }: Piece): void {

@@ -2,8 +2,8 @@
  * The contract of a backend: an allocator and a renderer, nothing more. What it cannot do it says before scheduling, so
  * that the scheduler, not the backend, decides what to do about it.
  */
-import type { DType } from './dtype';
-import type { BackendError } from './errors';
+import { byteWidth, type DType } from './dtype';
+import { BackendError } from './errors';
 import type { Kernel, Schedule } from './kernel';
 
 /** A piece of a backend's memory. Only its backend knows what is inside. */
@@ -58,4 +58,47 @@ export interface Backend {
   /** What runs, in words: engine, features, threads. */
   describe(): string;
   dispose(): Promise<void>;
+}
+
+/** What every backend knows of its executables. */
+export interface OwnExecutable extends Executable {
+  readonly schedule: Schedule;
+  /** Of `boundBytesOf`. */
+  readonly boundBytes: readonly number[];
+  readonly disposed: boolean;
+}
+
+/** Bytes that each bound storage of a schedule must have. */
+export function boundBytesOf({ slots, bound }: Schedule): number[] {
+  const bytes = new Array<number>(bound).fill(0);
+  for (const { kind, index, size, dtype } of slots)
+    if (kind === 'bound') bytes[index] = Math.max(bytes[index]!, size * byteWidth(dtype));
+  return bytes;
+}
+
+/**
+ * What every backend checks before a run.
+ *
+ * @param own - the class of the backend's executables
+ * @throws BackendError if the executable is another backend's or was disposed, or does not fit what is bound
+ */
+export function checkRun<E extends OwnExecutable>(
+  own: abstract new (...args: never[]) => E,
+  executable: Executable,
+  bindings: readonly Storage[],
+  scalars: Float64Array,
+): asserts executable is E {
+  if (!(executable instanceof own)) throw new BackendError('run: the executable is of another backend.');
+  if (executable.disposed) throw new BackendError('run: the executable was disposed.');
+  const { schedule, boundBytes } = executable;
+  if (bindings.length !== schedule.bound || scalars.length < schedule.scalars) {
+    throw new BackendError(
+      `run: takes ${schedule.bound} storages and ${schedule.scalars} numbers, but got ${bindings.length} and ${scalars.length}.`,
+    );
+  }
+  for (let i = 0; i < bindings.length; i++) {
+    const { byteLength } = bindings[i]!;
+    if (byteLength < boundBytes[i]!)
+      throw new BackendError(`run: storage ${i} has ${byteLength} bytes, but the schedule needs ${boundBytes[i]}.`);
+  }
 }

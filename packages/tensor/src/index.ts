@@ -1,6 +1,15 @@
 /** @dl/tensor: tensors, the lazy graph, the scheduler, `compile`, variables, and the contract of backends. */
 export { after } from './after';
-export type { Backend, Capabilities, Executable, Storage, Timing } from './backend';
+export {
+  type Backend,
+  boundBytesOf,
+  type Capabilities,
+  checkRun,
+  type Executable,
+  type OwnExecutable,
+  type Storage,
+  type Timing,
+} from './backend';
 export { commitWhen } from './commit';
 export { type CompileOptions, compile } from './compile';
 export type { IndexPart, Range } from './compose/index-at';

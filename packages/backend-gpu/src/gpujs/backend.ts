@@ -6,6 +6,7 @@
 import {
   BackendError,
   type Capabilities,
+  checkRun,
   type Executable,
   type Schedule,
   type Storage,
@@ -122,8 +123,7 @@ export class GpuJs implements GpuJsBackend, Runner {
     timings?: (steps: readonly Timing[]) => void,
   ): void {
     this.checkAlive('run');
-    if (!(executable instanceof GpuJsExecutable)) throw new BackendError('run: the executable is of another backend.');
-    if (executable.disposed) throw new BackendError('run: the executable was disposed.');
+    checkRun(GpuJsExecutable, executable, bindings, scalars);
     const run = executable.run(
       bindings.map((storage) => this.own('run', storage).buffer),
       scalars.slice(),

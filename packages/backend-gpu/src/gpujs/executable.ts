@@ -4,10 +4,11 @@
  */
 import {
   BackendError,
+  boundBytesOf,
   byteWidth,
-  type Executable,
   hostArray,
   type Kernel,
+  type OwnExecutable,
   type Param,
   type Schedule,
   type Slot,
@@ -213,8 +214,9 @@ const prepareStep = (step: Step, runner: Runner): PreparedStep =>
   step.kind === 'copy' ? new CopyStep(step.from, step.to) : new KernelStep(step.kernel, runner);
 
 /** What `prepare` gives. */
-export class GpuJsExecutable implements Executable {
+export class GpuJsExecutable implements OwnExecutable {
   readonly steps: readonly PreparedStep[];
+  readonly boundBytes: readonly number[];
   disposed = false;
 
   constructor(
@@ -224,6 +226,7 @@ export class GpuJsExecutable implements Executable {
     private readonly onDispose: () => void,
   ) {
     this.steps = schedule.steps.map((step) => prepareStep(step, runner));
+    this.boundBytes = boundBytesOf(schedule);
   }
 
   dispose(): void {

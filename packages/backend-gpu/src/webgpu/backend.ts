@@ -5,6 +5,7 @@
 import {
   BackendError,
   type Capabilities,
+  checkRun,
   type Executable,
   type Kernel,
   type Schedule,
@@ -218,15 +219,8 @@ export class WebGpuBackend implements GpuBackend {
     timings?: (steps: readonly Timing[]) => void,
   ): void {
     this.#checkAlive('run');
-    if (!(executable instanceof GpuExecutable)) throw new BackendError('run: the executable is of another backend.');
-    if (executable.disposed) throw new BackendError('run: the executable was disposed.');
-    const { schedule } = executable;
-    if (bindings.length !== schedule.bound || scalars.length < schedule.scalars) {
-      throw new BackendError(
-        `run: takes ${schedule.bound} storages and ${schedule.scalars} numbers, but got ${bindings.length} and ${scalars.length}.`,
-      );
-    }
-    const bound = bindings.map((storage, i) => this.#checkBound(executable, storage, i));
+    checkRun(GpuExecutable, executable, bindings, scalars);
+    const bound = bindings.map((storage) => this.#own('run', storage).piece);
     executable.reserve();
     const pieces = executable.pieces(bound);
     const numbers = executable.numbers(scalars);
@@ -242,15 +236,6 @@ export class WebGpuBackend implements GpuBackend {
         return true;
       },
     });
-  }
-
-  #checkBound(executable: GpuExecutable, storage: Storage, i: number): Piece {
-    const own = this.#own('run', storage);
-    const needs = executable.boundBytes[i]!;
-    if (own.byteLength < needs) {
-      throw new BackendError(`run: storage ${i} has ${own.byteLength} bytes, but the schedule needs ${needs}.`);
-    }
-    return own.piece;
   }
 
   #submit(dispatches: readonly BoundDispatch[]): void {

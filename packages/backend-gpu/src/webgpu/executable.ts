@@ -2,7 +2,16 @@
  * A schedule ready to run: for each dispatch its pipeline, where its buffers come from, and the bind groups of the last runs. A run
  * writes the numbers that changed, makes bind groups for buffers not seen lately, and encodes everything into one submit.
  */
-import { BackendError, byteWidth, type Executable, type Kernel, type Schedule, type Slot, type Step } from '@dl/tensor';
+import {
+  BackendError,
+  boundBytesOf,
+  byteWidth,
+  type Kernel,
+  type OwnExecutable,
+  type Schedule,
+  type Slot,
+  type Step,
+} from '@dl/tensor';
 import { type RenderContext, renderCopy, renderKernel, type Traits } from '../wgsl/render';
 import { type Launch, type RenderedKernel, type Resource, workgroupLimit } from '../wgsl/shader';
 import { type Arena, type ArenaPlan, planArena, scratchKey, slotKey } from './arena';
@@ -56,10 +65,9 @@ const keptGroups = 8;
 
 export const bytesOf = (slot: Slot): number => slot.size * byteWidth(slot.dtype);
 
-export class GpuExecutable implements Executable {
+export class GpuExecutable implements OwnExecutable {
   readonly dispatches: readonly Dispatch[];
   readonly stepNames: readonly string[];
-  /** Bytes each bound storage must have. */
   readonly boundBytes: readonly number[];
   readonly canFault: boolean;
   /** Null once all pipelines are there. */
@@ -93,7 +101,7 @@ export class GpuExecutable implements Executable {
     this.#floats = new Float32Array(this.#words.buffer);
     this.dispatches = this.#dispatches(rendered);
     this.canFault = rendered.some((r) => r.launches.some((l) => l.resources.some((x) => x.resource.kind === 'fault')));
-    this.boundBytes = this.#boundBytes();
+    this.boundBytes = boundBytesOf(schedule);
     this.#block = this.dispatches.some((d) => d.block) ? this.#makeBlock(bytes) : null;
     const waits = this.dispatches.filter((d) => d.pipeline.ready === null).map((d) => d.pipeline.compiled);
     this.ready = waits.length === 0 ? null : Promise.all(waits);
@@ -177,14 +185,6 @@ export class GpuExecutable implements Executable {
   #slot(slot: number): Source {
     const { kind, index } = this.schedule.slots[slot]!;
     return kind === 'bound' ? { kind, index } : { kind, rank: this.#plan.rankOf.get(slotKey(slot))! };
-  }
-
-  #boundBytes(): number[] {
-    const bytes = new Array<number>(this.schedule.bound).fill(0);
-    for (const slot of this.schedule.slots) {
-      if (slot.kind === 'bound') bytes[slot.index] = Math.max(bytes[slot.index]!, bytesOf(slot));
-    }
-    return bytes;
   }
 
   /** The numbers of a run, or null if none changes. */

@@ -1,5 +1,15 @@
 /** What a backend owes beyond right numbers: storage, faults, order of runs, and results that do not share memory. */
-import { type Backend, compile, rand, setSeed, type Tensor, tensor, Variable } from '@dl/tensor';
+import {
+  type Backend,
+  compile,
+  type Executable,
+  rand,
+  schedule,
+  setSeed,
+  type Tensor,
+  tensor,
+  Variable,
+} from '@dl/tensor';
 
 /** One promise of the contract: throws if it is broken. */
 export interface Promised {
@@ -19,6 +29,26 @@ async function expectRejection(promise: Promise<unknown>, what: string): Promise
     return (error as Error).message;
   }
   throw new Error(`${what}: did not reject`);
+}
+
+function expectThrow(what: string, words: string, run: () => void): void {
+  let message = 'nothing';
+  try {
+    run();
+  } catch (error) {
+    ({ message } = error as Error);
+  }
+  if (!message.includes(words)) throw new Error(`${what}: threw ${message}, wanted ${words}`);
+}
+
+/** The negatives of two numbers, from one storage into another. */
+function negation(backend: Backend): Executable {
+  const [shape, dtype, attrs, args] = [[2], 'f32', {}, []] as const;
+  const nodes = [
+    { op: 'data', sources: [], attrs, shape, dtype, args },
+    { op: 'neg', sources: [0], attrs, shape, dtype, args },
+  ] as const;
+  return backend.prepare(schedule({ nodes, outputs: [{ node: 1, into: null }], scalars: 0 }, backend.capabilities));
 }
 
 const list = async (x: Tensor): Promise<number[]> => Array.from(await x.data());
@@ -110,6 +140,48 @@ const faultPromises: Promised[] = [
 ];
 
 const runPromises: Promised[] = [
+  {
+    name: 'an executable binds other storages at each run',
+    check: async (backend) => {
+      const run = negation(backend);
+      const [a, b, c] = [1, 2, 3].map((x) => {
+        const storage = backend.allocate(8);
+        backend.write(storage, 0, Float32Array.of(x, 10 * x));
+        return storage;
+      });
+      const none = new Float64Array(0);
+      backend.run(run, [a!, c!], none);
+      backend.run(run, [b!, a!], none);
+      backend.run(run, [c!, b!], none);
+      const read = async (s: typeof a): Promise<number[]> => [...new Float32Array(await backend.read(s!, 0, 8))];
+      expectEqual(
+        await Promise.all([a, b, c].map(read)),
+        [
+          [-2, -20],
+          [1, 10],
+          [-1, -10],
+        ],
+        'storages',
+      );
+      run.dispose();
+      for (const storage of [a, b, c]) backend.free(storage!);
+    },
+  },
+  {
+    name: 'a run refuses executables that it does not have, and what does not fit them',
+    check: async (backend) => {
+      const run = negation(backend);
+      const [a, short, none] = [backend.allocate(8), backend.allocate(4), new Float64Array(0)];
+      const foreign = { dispose: () => {} };
+      expectThrow('a foreign executable', 'another backend', () => backend.run(foreign, [a, a], none));
+      expectThrow('one storage', 'takes 2 storages', () => backend.run(run, [a], none));
+      expectThrow('a short storage', 'needs 8', () => backend.run(run, [a, short], none));
+      run.dispose();
+      expectThrow('a disposed executable', 'disposed', () => backend.run(run, [a, a], none));
+      backend.free(a);
+      backend.free(short);
+    },
+  },
   {
     name: 'results of calls do not share memory, and may be fed back',
     check: async () => {

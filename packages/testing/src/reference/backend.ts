@@ -9,6 +9,7 @@ import {
   type Backend,
   BackendError,
   type Capabilities,
+  checkRun,
   type Executable,
   type Kernel,
   type Schedule,
@@ -112,15 +113,8 @@ class Reference implements ReferenceBackend {
     timings?: (steps: readonly Timing[]) => void,
   ): void {
     this.checkAlive('run');
-    if (!(executable instanceof ReferenceExecutable))
-      throw new BackendError('run: the executable is of another backend.');
-    if (executable.disposed) throw new BackendError('run: the executable was disposed.');
-    const { schedule, arena, steps } = executable;
-    if (bindings.length !== schedule.bound || scalars.length < schedule.scalars) {
-      throw new BackendError(
-        `run: takes ${schedule.bound} storages and ${schedule.scalars} numbers, but got ${bindings.length} and ${scalars.length}.`,
-      );
-    }
+    checkRun(ReferenceExecutable, executable, bindings, scalars);
+    const { arena, steps } = executable;
     arena.forget();
     const slots = executable.slots(bindings.map((storage) => this.own('run', storage)));
     const times = steps.map((step): Timing => {

@@ -1,5 +1,14 @@
 /** A schedule prepared to run: its arena, its steps, and the checks of slots that need no run. */
-import { BackendError, byteWidth, type Executable, type Kernel, type Schedule, type Slot, type Step } from '@dl/tensor';
+import {
+  BackendError,
+  boundBytesOf,
+  byteWidth,
+  type Kernel,
+  type OwnExecutable,
+  type Schedule,
+  type Slot,
+  type Step,
+} from '@dl/tensor';
 import { compileKernel, type KernelRunner } from './kernel';
 import { Elements, ReferenceMemory, wholeStorage } from './memory';
 
@@ -10,7 +19,8 @@ interface PreparedStep {
 }
 
 /** What `prepare` of the reference backend gives. */
-export class ReferenceExecutable implements Executable {
+export class ReferenceExecutable implements OwnExecutable {
+  readonly boundBytes: readonly number[];
   readonly steps: readonly PreparedStep[];
   readonly arena: ReferenceMemory;
   readonly slotKeys: readonly number[];
@@ -22,6 +32,7 @@ export class ReferenceExecutable implements Executable {
     strict: boolean,
     private readonly onDispose: () => void,
   ) {
+    this.boundBytes = boundBytesOf(schedule);
     this.steps = schedule.steps.map((step) => prepareStep(schedule, step, strict));
     this.arena = new ReferenceMemory(schedule.arenaBytes, strict);
     this.slotKeys = slotKeys(schedule.slots);
