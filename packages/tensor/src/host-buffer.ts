@@ -2,10 +2,10 @@
  * Host storage that is filled again and again, such as a loader's batches. Each filling is a version: its tensor is valid
  * until the next one is taken, and reading it later throws. Memory on the backend is reused from version to version.
  */
-import type { Backend, Storage } from './backend';
 import { fromHost } from './creation';
 import { type DType, type HostArrays, type TypedArray, zerosArray } from './dtype';
 import { ShapeError } from './errors';
+import type { Holding } from './run/memory';
 import type { Value } from './run/value';
 import { type Shape, showShape, sizeOf } from './shape';
 import type { Tensor } from './tensor';
@@ -14,7 +14,7 @@ export class HostBuffer<D extends DType = DType> {
   /** What to fill before asking for a tensor. */
   readonly array: HostArrays[D];
   #last: Value | null = null;
-  #spare: { readonly backend: Backend; readonly storage: Storage } | null = null;
+  #spare: Holding | null = null;
 
   /**
    * @param remedy - what the error of a stale tensor advises
@@ -41,7 +41,7 @@ export class HostBuffer<D extends DType = DType> {
     const reusable = spare !== null && spare.storage.byteLength >= filled.byteLength;
     const made = fromHost(reusable ? filled : (filled.slice() as TypedArray), shape, this.dtype);
     const value = made.node.stored as Value;
-    if (spare) value.recycle(spare.backend, spare.storage);
+    if (spare) value.recycle(spare);
     this.#last = value;
     return made;
   }
@@ -56,14 +56,12 @@ export class HostBuffer<D extends DType = DType> {
     return `the buffer was filled again. ${this.remedy}`;
   }
 
-  /** Makes the previous tensor stale, and takes its storage. */
-  #retire(reason: string): { readonly backend: Backend; readonly storage: Storage } | null {
+  /** Makes the previous tensor stale, and takes its memory. */
+  #retire(reason: string): Holding | null {
     const last = this.#last;
     if (last === null) return this.#spare;
     last.stale = `A tensor of a recycled buffer is stale: ${reason}.`;
     this.#spare = null;
-    const backend = last.backend;
-    const storage = last.release();
-    return backend !== null && storage !== null ? { backend, storage } : null;
+    return last.release();
   }
 }

@@ -111,6 +111,24 @@ describe('what is let go', () => {
     await double(tensor([1, 2])).data();
   });
 
+  it('is the memory of small values, but not of the one that is kept', async () => {
+    const before = inUse();
+    let kept: Tensor | undefined;
+    const make = async (): Promise<void> => {
+      let x = tensor(new Float32Array(64));
+      for (let i = 0; i < 4000; i++) {
+        x = x.add(1).realize();
+        if (i === 2000) kept = x;
+      }
+      await x.data();
+      x.dispose();
+    };
+    await make();
+    await collect();
+    expect(inUse() - before).toBeLessThan(megabytes(4096));
+    expect((await kept!.data())[0]).toBe(2001);
+  });
+
   it('is the memory of a variable that was assigned eagerly', async () => {
     const assigned = async (): Promise<void> => {
       const v = new Variable(tensor(new Float32Array(1 << 20)));

@@ -34,9 +34,9 @@ class Recorder implements Observer {
     this.runs++;
     this.arenaBytes = Math.max(this.arenaBytes, arenaBytes);
   }
-  timed(steps: readonly Timing[]): void {
+  readonly timed = (steps: readonly Timing[]): void => {
     this.kernels.push(...steps);
-  }
+  };
   allocated(count: number, bytes: number): void {
     this.allocations += count;
     this.bytes += bytes;

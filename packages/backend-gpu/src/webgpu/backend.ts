@@ -292,7 +292,7 @@ export class WebGpuBackend implements GpuBackend {
     const storages = executable.boundBytes.map((bytes) => this.allocate(bytes));
     try {
       await executable.ready;
-      const dispatches = executable.bind(executable.pieces(storages.map((s, i) => this.#checkBound(executable, s, i))));
+      const dispatches = executable.bind(executable.pieces(storages.map((s) => this.#own('tune', s).piece)));
       return await shortest(size, (runs) => this.#timePass(new Array<BoundDispatch>(runs).fill(dispatches[0]!)));
     } finally {
       for (const storage of storages) this.free(storage);

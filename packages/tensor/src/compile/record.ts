@@ -7,8 +7,8 @@ import { ValueError } from '../errors';
 import type { Counter, Node } from '../graph/node';
 import { leaf } from '../ops/record';
 import { type Cell, cellOf } from '../run/cell';
-import { collect, resolve, rootsOf, type WantedOutput, type Written, writeProgram } from '../run/program';
-import { realize } from '../run/realize';
+import { collect, resolve, type Update, type Written, writeProgram } from '../run/program';
+import { type Result, realize } from '../run/realize';
 import { Trace, traced, type Versioned } from '../run/trace';
 import { Value } from '../run/value';
 import { sizeOf } from '../shape';
@@ -21,9 +21,6 @@ export type Source =
   | { readonly kind: 'argument'; readonly index: number }
   | { readonly kind: 'cell'; readonly cell: Cell }
   | { readonly kind: 'captured'; readonly value: Value; readonly host: unknown };
-
-/** What has to be known of a result to store it. */
-export type Result = Pick<Node, 'op' | 'shape' | 'dtype'>;
 
 export interface Recording {
   /** Valid until the next program is written. */
@@ -119,23 +116,20 @@ function checkGrads(name: string, trace: Trace): void {
 
 /** The program of what a trace assigned and returned. */
 function writeTrace(trace: Trace, outputs: readonly Node[], before: number): Written {
-  const wantedNow = (): WantedOutput[] => [
-    ...[...trace.assignments].map(([cell, node]) => ({ node: resolve(node), into: trace.before.get(cell)! })),
-    ...outputs.map((node) => ({ node, into: null })),
-  ];
-  let wanted = wantedNow();
-  let order = collect(rootsOf(wanted));
-  const earlier = recordedEarlier(wanted, order, before);
+  const updates = (): Update[] =>
+    [...trace.assignments].map(([cell, node]) => ({ node: resolve(node), into: trace.before.get(cell)! }));
+  const walk = (): Node[] => collect([...updates().flatMap(({ node, into }) => [node, into!]), ...outputs]);
+  let order = walk();
+  const earlier = recordedEarlier([...updates().map(({ node }) => node), ...outputs], order, before);
   if (earlier.length > 0) {
     realize(earlier);
-    wanted = wantedNow();
-    order = collect(rootsOf(wanted));
+    order = walk();
   }
-  return writeProgram(wanted, order);
+  return writeProgram(order, updates(), outputs);
 }
 
 /** What was recorded before the trace and not run yet: it is run first, and captured as a value. */
-function recordedEarlier(wanted: readonly WantedOutput[], order: readonly Node[], before: number): Node[] {
+function recordedEarlier(wanted: readonly Node[], order: readonly Node[], before: number): Node[] {
   const earlier: Node[] = [];
   const take = (node: Node): void => {
     if (node.id <= before && node.stored === null) earlier.push(node);
@@ -144,7 +138,7 @@ function recordedEarlier(wanted: readonly WantedOutput[], order: readonly Node[]
     if (node.stored !== null || node.id <= before) continue;
     for (const s of node.sources) take(resolve(s));
   }
-  for (const { node } of wanted) take(node);
+  for (const node of wanted) take(node);
   return earlier;
 }
 

@@ -1,22 +1,19 @@
 /**
  * What a recording becomes, and one call of it: storages are bound, outputs allocated and kernels run; nothing is recorded.
  */
-import type { Backend, Storage, Timing } from '../backend';
-import { byteWidth } from '../dtype';
+import type { Backend, Storage } from '../backend';
 import { BackendError } from '../errors';
 import type { Node } from '../graph/node';
 import { leaf } from '../ops/record';
 import { cellOf } from '../run/cell';
 import { type Prepared, prepare } from '../run/executables';
-import { runOn } from '../run/memory';
-import { currentObserver } from '../run/observe';
+import { type Holding, runOn } from '../run/memory';
 import { ownKey, type RandomNode, resolve } from '../run/program';
-import { allocateAll } from '../run/realize';
-import { Value } from '../run/value';
+import { allocateAll, type Result, resultValue } from '../run/realize';
+import type { Value } from '../run/value';
 import type { Program } from '../schedule/program';
-import { sizeOf } from '../shape';
 import { Tensor } from '../tensor';
-import type { Recording, Result } from './record';
+import type { Recording, Source } from './record';
 
 /** A recording with the schedule of its program. It holds nothing of the graph but leaves. */
 export interface Compiled extends Omit<Recording, 'written'> {
@@ -50,26 +47,28 @@ export function compiledFrom({ written, ...recorded }: Recording, backend: Backe
 
 /** One call: binds storages and numbers, and runs. */
 export function replay(compiled: Compiled, tensors: readonly Tensor[]): unknown {
-  const { backend, scalars, prepared } = compiled;
-  const leaves = compiled.sources.map((s) => {
-    if (s.kind === 'captured') return s.value.on(backend);
-    if (s.kind === 'cell') return s.cell.present(backend)!.on(backend);
-    return argumentStorage(compiled, tensors[s.index]!, backend);
-  });
-  const fresh = allocateAll(backend, compiled.outputs);
+  const { backend, scalars, prepared, sources, outputs } = compiled;
+  const bindings = new Array<Storage>(prepared.schedule.bound);
+  let bound = 0;
+  for (const source of sources) bindings[bound++] = storageOf(compiled, source, tensors);
+  const fresh = allocateAll(backend, outputs);
+  for (const holding of fresh) bindings[bound++] = holding.storage;
   drawNumbers(compiled);
-  const observer = currentObserver();
-  observer?.ran(prepared.schedule);
-  const timings = observer ? (steps: readonly Timing[]) => observer.timed(steps) : undefined;
-  const { executable } = prepared;
-  runOn(backend, { executable, bindings: [...leaves, ...fresh], scalars, fresh, timings });
+  runOn(backend, prepared, { bindings, scalars, fresh });
   for (const cell of compiled.assigned) cell.advance(backend);
-  return compiled.result(compiled.outputs.map((node, i) => storedTensor(node, backend, fresh[i]!)));
+  return compiled.result(outputs.map((result, i) => storedTensor(result, fresh[i]!)));
 }
 
-function storedTensor(like: Result, backend: Backend, storage: Storage): Tensor {
-  const node = leaf(like.shape, like.dtype, false);
-  node.stored = new Value(like.dtype, sizeOf(like.shape) * byteWidth(like.dtype)).hold(backend, storage);
+function storageOf(compiled: Compiled, source: Source, tensors: readonly Tensor[]): Storage {
+  const { backend } = compiled;
+  if (source.kind === 'captured') return source.value.on(backend);
+  if (source.kind === 'cell') return source.cell.present(backend)!.on(backend);
+  return argumentStorage(compiled, tensors[source.index]!, backend);
+}
+
+function storedTensor(result: Result, holding: Holding): Tensor {
+  const node = leaf(result.shape, result.dtype, false);
+  node.stored = resultValue(result, holding);
   return new Tensor(node);
 }
 

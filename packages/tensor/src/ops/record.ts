@@ -61,6 +61,9 @@ export function record<O extends Op>(
   return castTo(result, dtype) as Node as Node<O>;
 }
 
+const noSources: readonly Node[] = [];
+const noAttributes = {};
+
 /** A leaf: `data` whose value the caller attaches. */
 export const leaf = (shape: Shape, dtype: DType, requiresGrad: boolean): Node<'data'> =>
-  new Node('data', [], {}, shape, dtype, requiresGrad);
+  new Node('data', noSources, noAttributes, shape, dtype, requiresGrad);

@@ -4,26 +4,23 @@
  * the previous version stays readable until the next; a `private` cell (optimiser state, which no one else reads) and a
  * compiled step write in place.
  */
-import type { Backend, Storage } from '../backend';
+import type { Backend } from '../backend';
 import { byteWidth, type DType } from '../dtype';
 import type { Node } from '../graph/node';
 import { leaf } from '../ops/record';
 import { type Shape, sizeOf } from '../shape';
-import { giveBack, obtain } from './memory';
+import { type Holding, obtain } from './memory';
 import { currentTrace, forbidInTrace } from './trace';
 import { Value } from './value';
 
-/** The storages of one cell, for whoever frees them. */
-interface Holdings {
-  backend: Backend | null;
-  readonly storages: Set<Storage>;
-}
+/** The holdings of one cell, apart from it so that they can be given back once it is gone. */
+type Holdings = Set<Holding>;
 
-const finalizer = new FinalizationRegistry<Holdings>(freeAll);
+const finalizer = new FinalizationRegistry<Holdings>(giveBackAll);
 
-function freeAll({ backend, storages }: Holdings): void {
-  if (backend !== null) for (const s of storages) giveBack(backend, s);
-  storages.clear();
+function giveBackAll(holdings: Holdings): void {
+  for (const holding of holdings) holding.giveBack();
+  holdings.clear();
 }
 
 export class Cell {
@@ -34,7 +31,7 @@ export class Cell {
   #previous: Value | null = null;
   /** The variable whose cell this is. */
   handle: object | null = null;
-  readonly #holdings: Holdings = { backend: null, storages: new Set() };
+  readonly #holdings: Holdings = new Set();
 
   constructor(
     readonly shape: Shape,
@@ -81,21 +78,20 @@ export class Cell {
   /** The present version, on the backend; null before the first run. */
   present(backend: Backend): Value | null {
     const value = this.#present;
-    if (value !== null) this.#own(value, backend, value.on(backend));
+    if (value !== null) this.#own(value, value.holdingOn(backend));
     return value;
   }
 
-  /** Takes a storage over from the value that came with it. */
-  #own(value: Value, backend: Backend, storage: Storage): void {
-    if (this.#holdings.storages.has(storage)) return;
-    value.release();
-    value.hold(backend, storage, true);
-    this.#holdings.backend = backend;
-    this.#holdings.storages.add(storage);
+  /** Takes memory over from the value that came with it. */
+  #own(value: Value, holding: Holding): void {
+    if (this.#holdings.has(holding)) return;
+    const own = value.release()!;
+    value.borrow(own);
+    this.#holdings.add(own);
   }
 
   /** Where an eager run writes the next version, unless that memory is read by the run itself. */
-  spare(backend: Backend, reads: ReadonlySet<unknown>): Storage {
+  spare(backend: Backend, reads: ReadonlySet<unknown>): Holding {
     this.present(backend);
     const old = this.#previous;
     if (old !== null && old.backend === backend && !reads.has(old)) {
@@ -103,38 +99,37 @@ export class Cell {
       this.#previous = null;
       return old.release()!;
     }
-    const storage = obtain(backend, this.byteLength, this);
-    this.#holdings.backend = backend;
-    this.#holdings.storages.add(storage);
-    return storage;
+    const holding = obtain(backend, this.byteLength, this);
+    this.#holdings.add(holding);
+    return holding;
   }
 
-  /** A run wrote the pending version into `storage`, which is the spare, or the present one when written in place. */
-  commit(backend: Backend, storage: Storage): void {
+  /** A run wrote the pending version there, which is the spare, or the present one when written in place. */
+  commit(holding: Holding): void {
     const before = this.#present;
-    if (before !== null && before.on(backend) === storage) {
+    if (before !== null && before.holdingOn(holding.backend) === holding) {
       before.stale = staleMessage(this.name);
       before.release();
     } else {
       this.#previous = before;
     }
-    this.#present = new Value(this.dtype, this.byteLength).hold(backend, storage, true);
+    this.#present = new Value(this.dtype, this.byteLength).borrow(holding);
     this.leaf.stored = this.#present;
     this.leaf.definition = null;
   }
 
   /** A compiled step wrote a new version over the present one. */
   advance(backend: Backend): void {
-    const storage = this.#present!.on(backend);
+    const holding = this.#present!.holdingOn(backend);
     this.leaf = this.#version(null, null);
-    this.commit(backend, storage);
+    this.commit(holding);
   }
 
   /** Starts anew from a value on another backend, or from the host. */
   reset(value: Value): void {
     pending.delete(this);
     if (this.#present !== null) this.#present.stale = staleMessage(this.name);
-    freeAll(this.#holdings);
+    giveBackAll(this.#holdings);
     this.#previous = null;
     this.#present = value;
     this.leaf = this.#version(value, null);
@@ -142,9 +137,9 @@ export class Cell {
 
   dispose(): void {
     pending.delete(this);
-    this.#present?.release();
-    this.#previous?.release();
-    freeAll(this.#holdings);
+    this.#present?.dispose();
+    this.#previous?.dispose();
+    giveBackAll(this.#holdings);
   }
 }
 

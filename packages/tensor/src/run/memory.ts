@@ -1,11 +1,13 @@
 /**
  * Who holds memory. Every storage is had and returned here, so that an allocation that fails can say what fills the
- * backend. Holds no tensor alive: only its name and shape.
+ * backend. A holding keeps no tensor alive: only its name and shape.
  */
-import type { Backend, Executable, Storage, Timing } from '../backend';
+import type { Backend, Storage } from '../backend';
 import type { DType } from '../dtype';
 import { BackendError } from '../errors';
 import { type Shape, showShape } from '../shape';
+import type { Prepared } from './executables';
+import { currentObserver } from './observe';
 
 /** What a storage is for. */
 export interface Purpose {
@@ -14,49 +16,84 @@ export interface Purpose {
   readonly dtype: DType;
 }
 
-interface Holder extends Purpose {
-  readonly backend: Backend;
-}
+/** All that is held, in no order: each knows its place. */
+const holdings: Holding[] = [];
 
-const holders = new Map<Storage, Holder>();
+/** A storage and what it is for. Whoever has this has the memory, until it is given back or handed over. */
+export class Holding implements Purpose {
+  #storage: Storage | null;
+  #place: number;
+
+  constructor(
+    readonly backend: Backend,
+    storage: Storage,
+    readonly name: string,
+    readonly shape: Shape,
+    readonly dtype: DType,
+  ) {
+    this.#storage = storage;
+    this.#place = holdings.push(this) - 1;
+  }
+
+  get storage(): Storage {
+    if (this.#storage === null) throw new Error(`internal: the memory of ${this.name} was given back.`);
+    return this.#storage;
+  }
+
+  /** The same memory for another owner. This holding is empty afterwards: whoever has it can no longer give it back. */
+  handOver(): Holding {
+    const { backend, storage, name, shape, dtype } = this;
+    this.#leave();
+    return new Holding(backend, storage, name, shape, dtype);
+  }
+
+  /** Returns the memory to the backend, unless it is no longer here. */
+  giveBack(): void {
+    if (this.#storage === null) return;
+    const { storage } = this;
+    this.#leave();
+    this.backend.free(storage);
+  }
+
+  #leave(): void {
+    const last = holdings.pop()!;
+    if (last !== this) {
+      holdings[this.#place] = last;
+      last.#place = this.#place;
+    }
+    this.#storage = null;
+  }
+}
 
 /** How many holders an error names. */
 const named = 5;
 
 /** @throws BackendError that lists the largest holders, when there is no room */
-export function obtain(backend: Backend, byteLength: number, purpose: Purpose): Storage {
-  let storage: Storage;
+export function obtain(backend: Backend, byteLength: number, purpose: Purpose): Holding {
   try {
-    storage = backend.allocate(byteLength);
+    const { name, shape, dtype } = purpose; // the purpose may be what would keep the storage alive
+    return new Holding(backend, backend.allocate(byteLength), name, shape, dtype);
   } catch (cause) {
     throw new BackendError(noRoom(backend, byteLength, purpose, cause), { cause });
   }
-  const { name, shape, dtype } = purpose; // the purpose may be what would keep the storage alive
-  holders.set(storage, { backend, name, shape, dtype });
-  return storage;
-}
-
-export function giveBack(backend: Backend, storage: Storage): void {
-  holders.delete(storage);
-  backend.free(storage);
 }
 
 /** What a run takes. */
 export interface Run {
-  readonly executable: Executable;
   readonly bindings: readonly Storage[];
   readonly scalars: Float64Array;
-  /** Of the bindings, those had for it; given back if it cannot run. */
-  readonly fresh: readonly Storage[];
-  readonly timings: ((steps: readonly Timing[]) => void) | undefined;
+  /** What of the bindings was had for it; given back if it cannot run. */
+  readonly fresh: readonly Holding[];
 }
 
 /** @throws BackendError that lists the largest holders, when there is no room for what the run needs beside its bindings */
-export function runOn(backend: Backend, { executable, bindings, scalars, fresh, timings }: Run): void {
+export function runOn(backend: Backend, { schedule, executable }: Prepared, { bindings, scalars, fresh }: Run): void {
+  const observer = currentObserver();
+  observer?.ran(schedule);
   try {
-    backend.run(executable, bindings, scalars, timings);
+    backend.run(executable, bindings, scalars, observer?.timed);
   } catch (cause) {
-    for (const storage of fresh) giveBack(backend, storage);
+    for (const holding of fresh) holding.giveBack();
     if (!(cause instanceof BackendError) || !cause.message.startsWith('allocate:')) throw cause;
     throw new BackendError(`${cause.message} The largest holders are: ${largestHolders(backend)}.`, { cause });
   }
@@ -66,10 +103,10 @@ const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(2)} MB
 const describe = ({ name, shape, dtype }: Purpose): string => `${name} ${dtype} ${showShape(shape)}`;
 
 function largestHolders(backend: Backend): string {
-  const largest = [...holders]
-    .filter(([, holder]) => holder.backend === backend)
-    .sort(([a], [b]) => b.byteLength - a.byteLength);
-  const list = largest.slice(0, named).map(([s, holder]) => `${describe(holder)} (${megabytes(s.byteLength)})`);
+  const largest = holdings
+    .filter((holding) => holding.backend === backend)
+    .sort((a, b) => b.storage.byteLength - a.storage.byteLength);
+  const list = largest.slice(0, named).map((h) => `${describe(h)} (${megabytes(h.storage.byteLength)})`);
   return list.join('; ') || 'none';
 }
 

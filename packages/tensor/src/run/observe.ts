@@ -6,7 +6,7 @@ import type { Schedule } from '../kernel';
 export interface Observer {
   /** A schedule is about to run. */
   ran(schedule: Schedule): void;
-  timed(steps: readonly Timing[]): void;
+  readonly timed: (steps: readonly Timing[]) => void;
   /** Storages were allocated for results. */
   allocated(count: number, bytes: number): void;
   /** A value is computed that an earlier run computed and did not keep. */

@@ -32,9 +32,10 @@ export interface RandomNode {
   readonly scalar: number;
 }
 
-export interface WantedOutput {
+/** The new value of a variable. */
+export interface Update {
   readonly node: Node;
-  /** A stored leaf to overwrite, or null. */
+  /** A stored leaf to overwrite, or null for a storage of its own. */
   readonly into: Node | null;
 }
 
@@ -90,19 +91,17 @@ function pushUnseen(node: Node, walk: number, stack: Node[]): boolean {
   return stack.length > before;
 }
 
-/** Where the walk that finds an order begins. */
-export const rootsOf = (wanted: readonly WantedOutput[]): Node[] =>
-  wanted.flatMap(({ node, into }) => (into === null ? [node] : [node, into]));
-
-/** The program that computes the wanted outputs; `order` is what `collect` found from them. */
-export function writeProgram(wanted: readonly WantedOutput[], order = collect(rootsOf(wanted))): Written {
+/**
+ * The program that stores what is updated, and then the results.
+ *
+ * @param order - what `collect` found from both
+ */
+export function writeProgram(order: readonly Node[], updates: readonly Update[], results: readonly Node[]): Written {
   writer.begin();
   for (const node of order) writer.add(node);
-  for (const { node, into } of wanted) {
-    writer.push(resolve(node).slot);
-    writer.push(into === null ? -1 : into.slot);
-  }
-  return writer.finish(order, wanted);
+  for (const { node, into } of updates) writer.output(node, into);
+  for (const node of results) writer.output(node, null);
+  return writer.finish(order, updates, results);
 }
 
 /** Words of keys that are no numbers of the program. */
@@ -127,35 +126,44 @@ const noNumbers = new Float64Array(0);
 /** Shared: a list of the writer's own would take in the random nodes of the next program. */
 const noRandoms: readonly RandomNode[] = [];
 
+/** A list of numbers that is filled again and again. */
+class Numbers {
+  items = new Float64Array(1024);
+  length = 0;
+
+  push(value: number): void {
+    if (this.length === this.items.length) {
+      const longer = new Float64Array(2 * this.length);
+      longer.set(this.items);
+      this.items = longer;
+    }
+    this.items[this.length++] = value;
+  }
+
+  copy(): Float64Array {
+    return this.length > 0 ? this.items.slice(0, this.length) : noNumbers;
+  }
+}
+
 /** Writes one key after another, into the same buffers. */
 class Writer {
-  private key = new Float64Array(1024);
-  private length = 0;
+  private readonly key = new Numbers();
   private count = 0;
   /** The place of each number of the attributes among the scalars, or −1; one node's after another's. */
-  private readonly args: number[] = [];
+  private readonly args = new Numbers();
   /** For each node, where its part of `args` ends. */
-  private readonly argsEnd: number[] = [];
-  private readonly scalars: number[] = [];
+  private readonly argsEnd = new Numbers();
+  private readonly scalars = new Numbers();
   private leaves: Node[] = [];
   private randoms: RandomNode[] = [];
   /** Marks the stored values of this program: several leaves may share one. */
   private mark = 0;
 
   begin(): void {
-    this.length = this.count = this.args.length = this.argsEnd.length = this.scalars.length = 0;
+    this.count = this.key.length = this.args.length = this.argsEnd.length = this.scalars.length = 0;
     if (this.leaves.length > 0) this.leaves = [];
     if (this.randoms.length > 0) this.randoms = [];
     this.mark = newMark();
-  }
-
-  push(value: number): void {
-    if (this.length === this.key.length) {
-      const longer = new Float64Array(2 * this.length);
-      longer.set(this.key);
-      this.key = longer;
-    }
-    this.key[this.length++] = value;
   }
 
   add(node: Node): void {
@@ -171,7 +179,7 @@ class Writer {
       this.head('data', node, 0);
     } else {
       this.head(node.op, node, sources.length);
-      for (const s of sources) this.push(resolve(s).slot);
+      for (const s of sources) this.key.push(resolve(s).slot);
       this.attributes(node);
     }
     node.slot = this.count++;
@@ -179,33 +187,34 @@ class Writer {
   }
 
   private head(op: string, { dtype, shape }: Node, sources: number): void {
-    this.push(codeOf(op));
-    this.push(codeOf(dtype));
-    this.push(shape.length);
-    this.push(sources);
-    for (const n of shape) this.push(n);
+    this.key.push(codeOf(op));
+    this.key.push(codeOf(dtype));
+    this.key.push(shape.length);
+    this.key.push(sources);
+    for (const n of shape) this.key.push(n);
   }
 
   /** A number of the attributes: an argument, unless it is −1, 0 or 1. */
   private argument(value: number): void {
     if (isStructural(value)) {
-      this.push(value);
+      this.key.push(value);
       this.args.push(-1);
     } else {
-      this.push(word.argument);
+      this.key.push(word.argument);
       this.scalar(value);
     }
   }
 
   private scalar(value: number): void {
-    this.args.push(this.scalars.push(value) - 1);
+    this.args.push(this.scalars.length);
+    this.scalars.push(value);
   }
 
   private attributes(node: Node): void {
     const { attrs } = node;
     if ('operands' in attrs) {
       for (const o of attrs.operands) {
-        if (o === null) this.push(word.source);
+        if (o === null) this.key.push(word.source);
         else this.argument(o);
       }
     } else if (isOp(node, 'constant')) this.argument(node.attrs.value);
@@ -225,55 +234,72 @@ class Writer {
     for (const s of starts) {
       if (typeof s === 'number') this.argument(s);
       else {
-        this.push(word.source);
-        this.push(s.source);
+        this.key.push(word.source);
+        this.key.push(s.source);
       }
     }
-    for (const n of sizes) this.push(n);
-    for (const n of steps) this.push(n);
+    for (const n of sizes) this.key.push(n);
+    for (const n of steps) this.key.push(n);
   }
 
   /** Attributes that belong to the structure, whatever their form. */
   private structure(value: unknown): void {
-    if (typeof value === 'number') this.push(value);
-    else if (typeof value === 'string') this.push(codeOf(value));
-    else if (typeof value === 'boolean') this.push(value ? 1 : 0);
+    if (typeof value === 'number') this.key.push(value);
+    else if (typeof value === 'string') this.key.push(codeOf(value));
+    else if (typeof value === 'boolean') this.key.push(value ? 1 : 0);
     else if (Array.isArray(value)) {
-      this.push(word.list);
-      this.push(value.length);
+      this.key.push(word.list);
+      this.key.push(value.length);
       for (const v of value) this.structure(v);
     } else for (const name in value as object) this.structure((value as Record<string, unknown>)[name]);
   }
 
-  finish(order: readonly Node[], wanted: readonly WantedOutput[]): Written {
-    const { key, length, count, leaves, mark } = this;
-    const randoms = this.randoms.length > 0 ? this.randoms : noRandoms;
-    this.leaves = []; // or the writer would hold the last run's values
-    const scalars = this.scalars.length > 0 ? new Float64Array(this.scalars) : noNumbers;
-    const program = (): Program => {
-      if (this.mark !== mark) throw new Error('internal: a program is asked for after another was written.');
-      return this.program(order, wanted);
-    };
-    return { key, length, hash: hashOf(key, length), count, leaves, scalars, randoms, program };
+  output(node: Node, into: Node | null): void {
+    this.key.push(resolve(node).slot);
+    this.key.push(into === null ? -1 : into.slot);
   }
 
-  private program(order: readonly Node[], wanted: readonly WantedOutput[]): Program {
+  finish(order: readonly Node[], updates: readonly Update[], results: readonly Node[]): Written {
+    const { key, count, leaves, mark } = this;
+    const randoms = this.randoms.length > 0 ? this.randoms : noRandoms;
+    this.leaves = []; // or the writer would hold the last run's values
+    const program = (): Program => {
+      if (this.mark !== mark) throw new Error('internal: a program is asked for after another was written.');
+      return this.program(order, updates, results);
+    };
+    const { items, length } = key;
+    return {
+      key: items,
+      length,
+      hash: hashOf(items, length),
+      count,
+      leaves,
+      scalars: this.scalars.copy(),
+      randoms,
+      program,
+    };
+  }
+
+  private program(order: readonly Node[], updates: readonly Update[], results: readonly Node[]): Program {
     const nodes: ProgramNode[] = [];
     let from = 0;
     for (const node of order) {
       const { op, attrs, shape, dtype, stored } = node;
       if (node.slot !== nodes.length) continue; // another leaf of a value that has its node
-      const end = this.argsEnd[nodes.length]!;
+      const end = this.argsEnd.items[nodes.length]!;
       if (stored !== null) nodes.push({ op: 'data', sources: none, attrs: {}, shape, dtype, args: none });
       else {
         const sources = node.sources.map((s) => resolve(s).slot);
-        nodes.push({ op, sources, attrs, shape, dtype, args: end > from ? this.args.slice(from, end) : none });
+        const args = end > from ? [...this.args.items.subarray(from, end)] : none;
+        nodes.push({ op, sources, attrs, shape, dtype, args });
       }
       from = end;
     }
-    const outputs = wanted.map(
-      ({ node, into }): ProgramOutput => ({ node: resolve(node).slot, into: into === null ? null : into.slot }),
-    );
+    const slotOf = (node: Node): number => resolve(node).slot;
+    const outputs: ProgramOutput[] = [
+      ...updates.map(({ node, into }) => ({ node: slotOf(node), into: into === null ? null : into.slot })),
+      ...results.map((node) => ({ node: slotOf(node), into: null })),
+    ];
     return { nodes, outputs, scalars: this.scalars.length };
   }
 }
@@ -293,7 +319,8 @@ export const ownKey = ({ key, length }: Written): Float64Array => key.slice(0, l
 export function hasKey(written: Written, key: Float64Array): boolean {
   if (written.length !== key.length) return false;
   for (let i = 0; i < key.length; i++) {
-    const [a, b] = [written.key[i]!, key[i]!];
+    const a = written.key[i]!;
+    const b = key[i]!;
     if (a !== b && !(Number.isNaN(a) && Number.isNaN(b))) return false;
   }
   return true;

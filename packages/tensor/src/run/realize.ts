@@ -4,20 +4,21 @@
  * `backward` will want them), and whatever an earlier run computed and this one needs again; hence nothing is computed
  * more than twice.
  */
-import type { Backend, Storage, Timing } from '../backend';
+import type { Backend, Storage } from '../backend';
 import { byteWidth, hostArray, type TypedArray } from '../dtype';
 import { ValueError } from '../errors';
 import type { Node, Op } from '../graph/node';
 import { leaf, record } from '../ops/record';
 import { sizeOf } from '../shape';
 import { type Cell, clearPending, pendingCells } from './cell';
+import { turnIfNeeded } from './collector';
 import { prepared } from './executables';
-import { giveBack, obtain, runOn } from './memory';
+import { type Holding, obtain, runOn } from './memory';
 import { currentObserver } from './observe';
-import { collect, newMark, resolve, type WantedOutput, writeProgram } from './program';
+import { collect, newMark, resolve, type Update, writeProgram } from './program';
 import { getBackend } from './registry';
 import { currentTrace } from './trace';
-import { turnIfNeeded, Value } from './value';
+import { Value } from './value';
 
 /** Operations whose results a later gradient is likely to read. */
 const kept: ReadonlySet<Op> = new Set<Op>([
@@ -90,34 +91,40 @@ function addUnstored(wanted: Node[], node: Node): void {
 }
 
 function run(backend: Backend, wanted: readonly Node[], cells: readonly Cell[], keep: boolean): void {
-  const assigned = cells.map((cell) => resolve(cell.leaf.definition!));
-  const inPlace = cells.map((cell) => (cell.isPrivate ? presentLeaf(cell, backend) : null));
-  const roots = cells.length === 0 ? wanted : [...wanted, ...assigned, ...inPlace.filter((n) => n !== null)];
-  const order = collect(roots);
+  const updates = updatesOf(cells, backend);
+  const order = collect(cells.length === 0 ? wanted : rootsOf(wanted, updates));
   const results = resultsOf(wanted, order, keep);
-  const outputs: WantedOutput[] = assigned.map((node, i) => ({ node, into: inPlace[i]! }));
-  for (const node of results) outputs.push({ node, into: null });
-  const written = writeProgram(outputs, order);
-  const { schedule, executable } = prepared(backend, written);
+  const written = writeProgram(order, updates, results);
+  const { leaves, scalars } = written;
+  const found = prepared(backend, written);
 
-  const bindings = written.leaves.map((node) => (node.stored as Value).on(backend));
-  const targets = targetsOf(cells, inPlace, backend, written.leaves);
+  const bindings = new Array<Storage>(found.schedule.bound);
+  let bound = 0;
+  for (const node of leaves) bindings[bound++] = (node.stored as Value).on(backend);
+  const targets = targetsOf(cells, updates, backend, leaves);
   const fresh = allocateAll(backend, results);
-  for (let i = 0; i < targets.length; i++) if (inPlace[i] === null) bindings.push(targets[i]!);
-  for (const storage of fresh) bindings.push(storage);
-  const observer = currentObserver();
-  observer?.ran(schedule);
-  const timings = observer ? (steps: readonly Timing[]) => observer.timed(steps) : undefined;
-  runOn(backend, { executable, bindings, scalars: written.scalars, fresh, timings });
+  for (let i = 0; i < targets.length; i++) if (updates[i]!.into === null) bindings[bound++] = targets[i]!.storage;
+  for (const holding of fresh) bindings[bound++] = holding.storage;
+  runOn(backend, found, { bindings, scalars, fresh });
 
-  for (let i = 0; i < results.length; i++) {
-    const node = results[i]!;
-    node.stored = new Value(node.dtype, bytesOf(node)).hold(backend, fresh[i]!);
-  }
-  for (let i = 0; i < cells.length; i++) cells[i]!.commit(backend, targets[i]!);
+  for (let i = 0; i < results.length; i++) results[i]!.stored = resultValue(results[i]!, fresh[i]!);
+  for (let i = 0; i < cells.length; i++) cells[i]!.commit(targets[i]!);
   if (cells.length > 0) clearPending();
   settle(order);
 }
+
+/** What pending assignments store: private cells over their present version. */
+const updatesOf = (cells: readonly Cell[], backend: Backend): Update[] =>
+  cells.map((cell) => ({
+    node: resolve(cell.leaf.definition!),
+    into: cell.isPrivate ? presentLeaf(cell, backend) : null,
+  }));
+
+const rootsOf = (wanted: readonly Node[], updates: readonly Update[]): Node[] => [
+  ...wanted,
+  ...updates.map(({ node }) => node),
+  ...updates.flatMap(({ into }) => into ?? []),
+];
 
 /** What the run stores for itself: what is asked for, and what is kept; each once. */
 function resultsOf(wanted: readonly Node[], order: readonly Node[], keep: boolean): Node[] {
@@ -135,15 +142,16 @@ function resultsOf(wanted: readonly Node[], order: readonly Node[], keep: boolea
 /** Where each cell's new version is written. */
 function targetsOf(
   cells: readonly Cell[],
-  inPlace: readonly (Node | null)[],
+  updates: readonly Update[],
   backend: Backend,
   leaves: readonly Node[],
-): readonly Storage[] {
+): readonly Holding[] {
   if (cells.length === 0) return [];
   const reads = new Set(leaves.map((n) => n.stored));
-  return cells.map((cell, i) =>
-    inPlace[i] === null ? cell.spare(backend, reads) : (inPlace[i]!.stored as Value).on(backend),
-  );
+  return cells.map((cell, i) => {
+    const { into } = updates[i]!;
+    return into === null ? cell.spare(backend, reads) : (into.stored as Value).holdingOn(backend);
+  });
 }
 
 /** A leaf for the version that a private cell has now, before the pending assignment; null before its first. */
@@ -164,24 +172,33 @@ function isKept(node: Node, keep: boolean): boolean {
   return keep && node.requiresGrad && kept.has(node.op);
 }
 
-const bytesOf = (node: Pick<Node, 'shape' | 'dtype'>): number => sizeOf(node.shape) * byteWidth(node.dtype);
+/** What has to be known of a result to store it. */
+export type Result = Pick<Node, 'op' | 'shape' | 'dtype'>;
+
+const bytesOf = ({ shape, dtype }: Result): number => sizeOf(shape) * byteWidth(dtype);
+
+/** The value of a result, which a run has left there. */
+export const resultValue = (result: Result, holding: Holding): Value =>
+  new Value(result.dtype, bytesOf(result)).hold(holding);
 
 /** Storage for all results before anything runs, so that a lack of memory leaves everything as it was. */
-export function allocateAll(backend: Backend, nodes: readonly Pick<Node, 'op' | 'shape' | 'dtype'>[]): Storage[] {
-  const storages: Storage[] = [];
+export function allocateAll(backend: Backend, results: readonly Result[]): Holding[] {
+  const holdings = new Array<Holding>(results.length);
+  let count = 0;
   let bytes = 0;
   try {
-    for (const node of nodes) {
-      const size = bytesOf(node);
-      storages.push(obtain(backend, size, { name: node.op, shape: node.shape, dtype: node.dtype }));
+    for (const result of results) {
+      const { op, shape, dtype } = result;
+      const size = bytesOf(result);
+      holdings[count++] = obtain(backend, size, { name: op, shape, dtype });
       bytes += size;
     }
   } catch (error) {
-    for (const s of storages) giveBack(backend, s);
+    for (const holding of holdings) holding?.giveBack();
     throw error;
   }
-  if (storages.length > 0) currentObserver()?.allocated(storages.length, bytes);
-  return storages;
+  if (count > 0) currentObserver()?.allocated(count, bytes);
+  return holdings;
 }
 
 const none: readonly Node[] = [];
