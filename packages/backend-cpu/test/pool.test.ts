@@ -76,7 +76,7 @@ afterEach(async () => {
 });
 
 /** A pool of two threads, and a program of one step of 64 chunks with a function of the test's. */
-function poolOf(emit: (f: FunctionBuilder) => void, options: Partial<PoolOptions> = {}) {
+function poolOf(emit: (f: FunctionBuilder) => void, options: Partial<PoolOptions> = {}, how = sharing) {
   const memory = new LinearMemory({ maxBytes: 2 ** 24, shared: true });
   const { initial, maximum } = memory.pages;
   const builder = new ModuleBuilder().importMemory({ minPages: initial, maxPages: maximum, shared: true });
@@ -89,8 +89,8 @@ function poolOf(emit: (f: FunctionBuilder) => void, options: Partial<PoolOptions
   const module: CompiledModule = { bytes, functions: Object.values(instance.exports) };
   pool.modules.use(module);
   const step = work(6400, [], 64, [pool.modules.placeOf(module)]);
-  const phases = phasesOf([{ ...step, longest: 1 }], sharing);
-  const records = new ProgramRecords(memory, phases, sharing);
+  const phases = phasesOf([{ ...step, longest: 1 }], how);
+  const records = new ProgramRecords(memory, phases, how);
   return { memory, pool, run: () => pool.run(records.first, 0), broken };
 }
 
@@ -118,6 +118,20 @@ test('every chunk is run once', async () => {
   });
   const counts = memory.words.subarray(constantsBase / 4, constantsBase / 4 + 65);
   expect([...new Set(counts)]).toEqual([runs, 0]);
+});
+
+test('small phases wake a thread where runs follow each other closely, and only there', async () => {
+  const leastWake = Number.POSITIVE_INFINITY;
+  const { memory, pool, run } = poolOf(idle, { spins: 100 }, { ...sharing, leastWake });
+  giveScratch(memory);
+  while (Atomics.load(memory.words, control.sleepers / 4) === 0) await new Promise((done) => setTimeout(done, 1));
+  const before = pool.taken;
+  run();
+  expect(pool.taken).toEqual(before);
+  await untilTaken(pool, () => {
+    run();
+    run();
+  });
 });
 
 test('a kernel that fails in a thread ends the run with an error', async () => {

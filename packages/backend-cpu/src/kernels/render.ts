@@ -6,7 +6,7 @@ import type { Contraction, Kernel, Producer } from '@dl/tensor';
 import type { FunctionBuilder, ModuleBuilder } from '../wasm/assembler';
 import { type Product, productOf } from './contraction/method';
 import { contractionPlan } from './contraction/plain';
-import { emitProduct, preparationOf, productCallCost, productGrain } from './contraction/product';
+import { emitProduct, preparationOf, productCall, productCallCost, productGrain } from './contraction/product';
 import { isBinary, isUnary, rendersElementwise } from './elementwise';
 import { emitNest, grainOf } from './loop';
 import { nestOf } from './nest';
@@ -39,6 +39,8 @@ interface Part {
   readonly work: number;
   /** Those that every call repeats, whatever its part of the range. */
   readonly callCost?: number;
+  /** Steps of the range that a call should take at least, where one thread makes them all. Default 1. */
+  readonly call?: number;
   readonly preparation?: Preparation | null;
   emit(frame: Frame, module: ModuleBuilder): void;
 }
@@ -101,6 +103,7 @@ function productPart(kernel: Kernel, { batch, m, n, k }: Contraction, product: P
     scratchBytes: product.scratchBytes,
     work: sizeOf([...batch, ...m, ...n, ...k]) / (product.method.kind === 'winograd' ? 48 : 16) + callCost,
     callCost,
+    call: productCall(product, kernel.range),
     preparation: preparationOf(product),
     emit: (frame, module) => emitProduct(frame, module, product),
   };
@@ -158,11 +161,12 @@ const commonMultiple = (a: number, b: number): number => {
 const repeatedShare = 0.03;
 
 /** How a range may be cut, so that every part suits all of the parts of a kernel. */
-function cutsOf(range: number, parts: readonly Pick<Part, 'grain' | 'work' | 'callCost'>[], callWork: number) {
+function cutsOf(range: number, parts: readonly Pick<Part, 'grain' | 'work' | 'callCost' | 'call'>[], callWork: number) {
   const grain = parts.map((p) => p.grain).reduce(commonMultiple, 1);
   const work = parts.reduce((sum, p) => sum + p.work, 0);
   const callCost = parts.reduce((sum, p) => sum + (p.callCost ?? 0), 0);
-  const steps = Math.max(1, Math.max(callWork, callCost / repeatedShare) / Math.max(1, work / range));
+  const wanted = Math.max(callWork, callCost / repeatedShare) / Math.max(1, work / range);
+  const steps = Math.max(wanted, ...parts.map((p) => p.call ?? 1));
   return { range, grain, work, callCost, chunk: Math.max(grain, Math.floor(steps / grain) * grain) };
 }
 

@@ -29,6 +29,8 @@ export const control = {
   scratchStride: 336,
   /** The number of a thread in which a kernel failed, which is a fault of ours; 0 is none. */
   failed: 340,
+  /** Not 0 where a run follows another so closely that a thread, once woken, does not sleep between them. */
+  follows: 344,
 } as const;
 
 /**
@@ -45,7 +47,7 @@ export const phase = {
   chunks: 0,
   /** The phase after it, or 0. */
   next: 4,
-  /** 1 where threads that sleep should be woken for it. */
+  /** 1 where threads that sleep should be woken for it, whatever came before. */
   wakes: 8,
   firstStep: 12,
   /** The end of its steps. */

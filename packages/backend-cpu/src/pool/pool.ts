@@ -23,6 +23,8 @@ export interface PoolOptions {
 /** About 100 µs of looking again: what lies between two training steps, and between a thread's sleep and its next use. */
 export const usualPool = { spins: 60_000, patienceMs: 30_000 } as const;
 
+/** Between two runs, that a thread spends looking: less than the usual spins take. */
+const closeMs = 0.05;
 /** How long the caller waits before it looks whether threads are alive. */
 const glanceMs = 250;
 /** Spins of a caller that may not sleep between such looks. */
@@ -52,6 +54,8 @@ export class Pool {
   readonly #walker: WalkerExports;
   readonly #mayWait = mayWait() ? 1 : 0;
   #ends = 0;
+  /** When the last run ended. */
+  #endedAt = Number.NEGATIVE_INFINITY;
   #broken: BackendError | null = null;
   #disposed = false;
 
@@ -148,6 +152,7 @@ export class Pool {
     if (this.#broken) throw this.#broken;
     let before = '';
     let since = 0;
+    this.memory.words[control.follows / 4] = performance.now() - this.#endedAt < closeMs ? 1 : 0;
     try {
       let result = this.#walker.run(first, this.#mayWait);
       while (result === outcome.slow) {
@@ -162,6 +167,7 @@ export class Pool {
         before = now;
         result = this.#walker.run(0, this.#mayWait);
       }
+      this.#endedAt = performance.now();
     } catch (error) {
       throw this.#broken ?? this.#break(`a kernel failed: ${error instanceof Error ? error.message : String(error)}`);
     }

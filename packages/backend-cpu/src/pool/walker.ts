@@ -272,7 +272,8 @@ function start(f: FunctionBuilder, next: Local): void {
   f.get(next).op('i64.extend_i32_u').i64(32).op('i64.shl');
   f.get(next).mem('i64.load32_u', phase.chunks).op('i64.or').mem('i64.atomic.store', control.word);
   f.i32(0).mem('i32.atomic.load', control.callerSleeps);
-  f.i32(0).mem('i32.atomic.load', control.sleepers).i32(0).get(next).mem('i32.load', phase.wakes).select();
+  f.i32(0).mem('i32.atomic.load', control.sleepers).i32(0);
+  f.get(next).mem('i32.load', phase.wakes).i32(0).mem('i32.load', control.follows).op('i32.or').select();
   f.op('i32.or').if(() => f.i32(control.word).i32(-1).mem('memory.atomic.notify', 0).drop());
 }
 

@@ -21,10 +21,21 @@ import { callCost, emitConvolution, filterPreparation } from './winograd/product
 /** Rows of a call of a matrix product whose panels are packed before. */
 const panelRows = 96;
 
-/** Rows of the smallest call of a matrix product; two calls at least for small ones, so that two threads have work. */
-function gemmRows(spec: GemmSpec): number {
+/** Rows of a call of a matrix product that one thread computes; at least two calls, so that an epilogue finds them in the cache. */
+function callRows(spec: GemmSpec): number {
   if (gemmPlanOf(spec) !== 'packed' || !spec.panels) return 12;
-  return spec.m >= 2 * panelRows ? panelRows : Math.max(4, Math.ceil(spec.m / 8) * 4);
+  return spec.m >= 2 * panelRows ? panelRows : halfOf(spec);
+}
+
+const halfOf = ({ m }: GemmSpec): number => Math.max(4, Math.ceil(m / 8) * 4);
+
+/**
+ * Rows that a thread takes at least: an eighth or less, so that calls even out. Sizes are powers of two more often than
+ * multiples of the tile's height, and what does not fill a tile costs less than a thread that waits.
+ */
+function sharedRows(spec: GemmSpec): number {
+  if (spec.m < 32) return halfOf(spec);
+  return Math.min(48, Math.max(16, Math.floor(spec.m / 128) * 16));
 }
 
 /** What a part of the range must begin at a multiple of: whole tiles, and enough work to pay for packing. */
@@ -36,9 +47,18 @@ export function productGrain({ form, method }: Product, range: number): number {
   if (role === 'n') return range; // not split
   if (lastAxis(form, 'm') !== 0) return 1;
   if (method.kind === 'winograd') return range;
-  const rows = method.kind === 'gemm' ? gemmRows(method.spec) : method.tile.rows;
-  return Math.min(range, rows / greatestDivisor(rows, form.rangeScale));
+  return stepsOf(method.kind === 'gemm' ? sharedRows(method.spec) : method.tile.rows, form, range);
 }
+
+/** How much of the range a call should be at least, where one thread makes them all. */
+export function productCall({ form, method }: Product, range: number): number {
+  if (form.rangeScale === 0 || method.kind !== 'gemm' || lastAxis(form, 'm') !== 0) return 1;
+  return stepsOf(callRows(method.spec), form, range);
+}
+
+/** Steps of the range that are a multiple of so many rows. */
+const stepsOf = (rows: number, { rangeScale }: Form, range: number): number =>
+  Math.min(range, rows / greatestDivisor(rows, rangeScale));
 
 /**
  * What every call repeats: copies that do not depend on the range, the packing of a right operand that is not prepared, and
