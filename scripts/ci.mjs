@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { findChromium } from './browser/find-chromium.mjs';
 import { checkRuntimes } from './browser/runtimes.mjs';
 import { runReadmePrograms } from './readme-programs.mjs';
@@ -65,8 +65,10 @@ function installPackage(name) {
 /** Chromium's software adapter, for the tests of WebGPU in Node, which must not be skipped here. */
 function softwareGpu() {
   const driver = '/usr/lib/chromium/vk_swiftshader_icd.json';
-  const { VK_DRIVER_FILES = driver, XDG_RUNTIME_DIR = temporary } = process.env;
-  return { VK_DRIVER_FILES, XDG_RUNTIME_DIR, DL_REQUIRE_GPU: '1' };
+  const { VK_DRIVER_FILES = driver, XDG_RUNTIME_DIR = temporary, LD_LIBRARY_PATH = '' } = process.env;
+  // Chromium brings the loader of drivers, libvulkan.so.1, too; a machine may have no other.
+  const libraries = [LD_LIBRARY_PATH, dirname(driver)].filter(Boolean).join(':');
+  return { VK_DRIVER_FILES, XDG_RUNTIME_DIR, LD_LIBRARY_PATH: libraries, DL_REQUIRE_GPU: '1' };
 }
 
 /** The suite by README's command; each test counts. */
