@@ -183,6 +183,23 @@ describe.skipIf(reason !== undefined)('the page', () => {
     expect(await figure(page, 'accuracy')).toBeGreaterThan(85);
   });
 
+  test('goes on on gpu.js where the CPU was, and back', async () => {
+    const step = await figure(page, 'step');
+    await page.getByLabel('Backend').selectOption('gpujs');
+    await page.getByRole('button', { name: 'Train more' }).click();
+    await expect.poll(() => figure(page, 'step'), { timeout: 90_000 }).toBeGreaterThanOrEqual(step + 2);
+    expect(await page.locator('#backend-note').textContent()).toContain('gpu.js, mode webgl2');
+    expect(await figure(page, 'loss')).toBeLessThan(1); // that of new weights is 2.3
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await inPhase(page, 'paused');
+
+    await page.getByLabel('Backend').selectOption('cpu');
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await inPhase(page, 'trained');
+    expect(await figure(page, 'step')).toBe(step + 32);
+    expect(await figure(page, 'accuracy')).toBeGreaterThan(85);
+  }, 180_000);
+
   test('says what is wrong with chosen files, and trains on right ones', async () => {
     const digits = generateDigits({ count: 320, seed: 3 }).columns;
     const header = (magic: number, ...sizes: number[]) => {
