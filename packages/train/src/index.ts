@@ -11,6 +11,8 @@ export { Accuracy, type AccuracyOptions } from './metrics/accuracy';
 export { ConfusionMatrix, type ConfusionMatrixOptions } from './metrics/confusion-matrix';
 export { Mean } from './metrics/mean';
 export { Metric, type MetricValue } from './metrics/metric';
+export { Perplexity, type PerplexityOptions } from './metrics/perplexity';
+export { type Average, F1, Precision, Recall, type RetrievalOptions } from './metrics/retrieval';
 export { type NonFinite, NonFiniteError } from './non-finite';
 export type { BatchSource, CheckpointOptions, FitOptimizer, FitOptions, FitSchedule } from './options';
 export type { EpochReport, Figures, FitResult, FitStatus, StepReport } from './report';

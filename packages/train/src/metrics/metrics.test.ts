@@ -1,7 +1,7 @@
 import { compile, setBackend, type Tensor, tensor, ValueError, zeros } from '@dl/tensor';
 import { referenceBackend } from '@dl/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { Accuracy, ConfusionMatrix, Mean } from '../index';
+import { Accuracy, ConfusionMatrix, F1, Mean, Perplexity, Precision, Recall } from '../index';
 
 beforeEach(() => setBackend(referenceBackend()));
 
@@ -92,9 +92,68 @@ describe('ConfusionMatrix', () => {
       [0, 0],
     ]);
     expect(() => new ConfusionMatrix(2).update(scores(3, 0), indices(0))).toThrow(
-      'the output has 3 classes, but the matrix 2.',
+      'the output has 3 classes, but the metric 2.',
     );
     expect(() => new ConfusionMatrix(0)).toThrow(ValueError);
+  });
+});
+
+describe('precision, recall and F1', () => {
+  /** Of class 1 six samples, four of them found; one sample of class 0 is taken for it. */
+  type AnyFigure = Precision | Recall | F1;
+  const update = (metric: AnyFigure): void => {
+    metric.update(scores(2, 1, 1, 1, 1, 0), indices(1, 1, 1, 1, 1));
+    metric.update(scores(2, 0, 1, 0, 0), indices(1, 0, 0, -100));
+  };
+  const figure = async (metric: AnyFigure): Promise<unknown> => {
+    expect(await metric.compute()).toSatisfy((v: unknown) => [v].flat().every(Number.isNaN));
+    update(metric);
+    return metric.compute();
+  };
+
+  test('of two classes are those of class 1', async () => {
+    expect(await figure(new Precision(2))).toBe(4 / 5);
+    expect(await figure(new Recall(2))).toBe(4 / 6);
+    expect(await figure(new F1(2))).toBeCloseTo(8 / 11, 12);
+  });
+
+  test('as lists, means of the classes, and of all samples together', async () => {
+    expect(await figure(new Precision(2, { average: 'none' }))).toEqual([1 / 3, 4 / 5]);
+    expect(await figure(new Recall(2, { average: 'none' }))).toEqual([1 / 2, 4 / 6]);
+    expect(await figure(new Recall(2, { average: 'macro' }))).toBeCloseTo((1 / 2 + 4 / 6) / 2, 12);
+    expect(await figure(new F1(2, { average: 'micro' }))).toBe(5 / 8); // the accuracy
+  });
+
+  test('a class that never comes up counts as 0; three classes are averaged', async () => {
+    const metric = new F1(3);
+    metric.update(scores(3, 0, 1), indices(0, 1));
+    expect(await metric.compute()).toBeCloseTo(2 / 3, 12);
+  });
+
+  test('count inside a compiled function, and say what they take', async () => {
+    const recall = new Recall(2);
+    const score = compile((output: Tensor, y: Tensor) => recall.update(output, y));
+    for (const best of [0, 1, 1]) score(scores(2, best), indices(1));
+    expect(await recall.compute()).toBe(2 / 3);
+    expect(() => new Precision(3, { average: 'binary' })).toThrow("Precision: 'binary' is for two classes, not 3.");
+    expect(() => new Recall(2, { average: 'some' as 'none' })).toThrow(ValueError);
+    expect(() => recall.update(scores(3, 0), indices(0))).toThrow('Recall.update: the output has 3 classes');
+    recall.update(scores(2, 0), indices(7));
+    await expect(recall.compute()).rejects.toThrow('Recall: 1 targets were outside the classes 0 to 1.');
+  });
+});
+
+describe('Perplexity', () => {
+  test('is C for a guess among C, whatever is ignored, over batches', async () => {
+    const perplexity = new Perplexity({ ignoreIndex: 0 });
+    expect(await perplexity.compute()).toBeNaN();
+    perplexity.update(zeros([2, 5]), indices(1, 0));
+    expect(await perplexity.compute()).toBeCloseTo(5, 4);
+    perplexity.update(zeros([1, 20, 3]), tensor([[1, 19, 0]], null, { dtype: 'i32' }));
+    expect(await perplexity.compute()).toBeCloseTo((5 * 20 * 20) ** (1 / 3), 3);
+    const certain = new Perplexity();
+    certain.update(tensor([[100, 0]]), indices(0));
+    expect(await certain.compute()).toBe(1);
   });
 });
 
