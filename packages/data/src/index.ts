@@ -11,6 +11,7 @@ export { type Batch, type BatchOf, type Dataset, type Field, fieldSize } from '.
 export { type GenerateDatesOptions, generateDates, type WrittenDate } from './dates';
 export { type GenerateDigitsOptions, generateDigits } from './digits/generate';
 export { type IdxArray, type IdxArrays, type IdxType, parseIdx, readIdx } from './idx';
+export { type Fold, kFold } from './k-fold';
 export { DataLoader, type DataLoaderOptions, type DataLoaderState, type StopSignal } from './loader';
 export {
   type DigitDataset,

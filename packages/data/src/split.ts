@@ -32,11 +32,8 @@ export function split<B, K extends string>(
   parts: Readonly<Record<K, number>>,
   options: SplitOptions = {},
 ): Record<K, Dataset<B>> {
-  const { seed = 0, shuffle = true, stratify } = options;
   const counts = countsOf(parts, dataset.length);
-  const inOrder = Uint32Array.from({ length: dataset.length }, (_, i) => i);
-  const shuffled = shuffle ? new RandomStream(seed).shuffle(inOrder) : inOrder;
-  const order = stratify === undefined ? shuffled : interleave(shuffled, keysOf(dataset, stratify));
+  const order = dealingOrder(dataset, options);
   const result = {} as Record<K, Dataset<B>>;
   let start = 0;
   for (const [name, count] of Object.entries(counts) as [K, number][]) {
@@ -44,6 +41,16 @@ export function split<B, K extends string>(
     start += count;
   }
   return result;
+}
+
+/** The order in which samples are dealt out; a part is a run of it. */
+export function dealingOrder<B>(
+  dataset: Dataset<B>,
+  { seed = 0, shuffle = true, stratify }: SplitOptions,
+): Uint32Array {
+  const inOrder = Uint32Array.from({ length: dataset.length }, (_, i) => i);
+  const shuffled = shuffle ? new RandomStream(seed).shuffle(inOrder) : inOrder;
+  return stratify === undefined ? shuffled : interleave(shuffled, keysOf(dataset, stratify));
 }
 
 function countsOf<K extends string>(parts: Readonly<Record<K, number>>, length: number): Record<K, number> {
