@@ -87,6 +87,42 @@ export function warmRestarts(
   };
 }
 
+export interface CyclicOptions {
+  /** Steps in which the rate rises. Default 2000. */
+  readonly rise?: number;
+  /** Steps in which it falls again. Default: as many. */
+  readonly fall?: number;
+  /** Each cycle's peak is as high; half as high as the last; or lower by the factor gamma at each step. Default `'triangular'`. */
+  readonly mode?: 'triangular' | 'triangular2' | 'expRange';
+  /** Default 1. */
+  readonly gamma?: number;
+}
+
+/**
+ * Straight up from base to `maxLr` and down again, over and over; the schedule is stepped after each batch.
+ *
+ * @see Smith 2017, "Cyclical learning rates for training neural networks"
+ */
+export function cyclic(maxLr: number, options: CyclicOptions = {}): Formula {
+  const { rise = 2000, fall = rise, mode = 'triangular', gamma = 1 } = options;
+  positive('cyclic', 'rise', rise);
+  positive('cyclic', 'fall', fall);
+  const heights: Readonly<Record<string, (cycle: number, step: number) => number>> = {
+    triangular: () => 1,
+    triangular2: (cycle) => 0.5 ** cycle,
+    expRange: (_, step) => gamma ** step,
+  };
+  const height = heights[mode];
+  if (height === undefined)
+    throw new ValueError(`cyclic: mode '${mode}' is none of ${Object.keys(heights).join(', ')}.`);
+  return (step, base) => {
+    const cycle = Math.floor(step / (rise + fall));
+    const at = step - cycle * (rise + fall);
+    const share = at <= rise ? at / rise : 1 - (at - rise) / fall;
+    return base + (maxLr - base) * share * height(cycle, step);
+  };
+}
+
 /** base · (epoch + 1) / epochs for the given epochs, then the next rate from its beginning (default: base). */
 export function linearWarmup(epochs: number, next: Rate = (_, base) => base): Rate {
   positive('linearWarmup', 'epochs', epochs);

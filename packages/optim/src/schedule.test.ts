@@ -5,6 +5,7 @@ import {
   Adam,
   constantFactor,
   cosine,
+  cyclic,
   exponentialDecay,
   linearRamp,
   linearWarmup,
@@ -36,6 +37,13 @@ const rates: Readonly<Record<string, (a: Attributes, golden: GoldenCase) => Rate
   noam_lr: (a) => noam(a['d_model']!, a['warmup']!),
   lambda_lr: (a) => (epoch, base) => base * a['decay']! ** Math.floor(epoch / a['every']!),
   linear_warmup_cosine_lr: (a) => linearWarmup(a['warmup']!, cosine(a['total']! - a['warmup']!)),
+  cyclic_lr: (a, { attrs }) =>
+    cyclic(a['max_lr']!, {
+      rise: a['step_size_up']!,
+      fall: a['step_size_down']!,
+      mode: attrs['mode'] === 'exp_range' ? 'expRange' : (attrs['mode'] as 'triangular'),
+      gamma: a['gamma']!,
+    }),
   one_cycle_lr: (a, { attrs }) =>
     oneCycle(a['max_lr']!, a['total_steps']!, {
       rise: a['pct_start']!,
