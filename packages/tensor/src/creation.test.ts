@@ -1,7 +1,19 @@
 import { cpu } from '@dl/backend-cpu';
 import { referenceBackend } from '@dl/testing';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Backend, bernoulli, linspace, randint, randperm, setBackend, setSeed, tensor, ValueError } from './index';
+import {
+  type Backend,
+  bernoulli,
+  gumbel,
+  linspace,
+  multinomial,
+  randint,
+  randperm,
+  setBackend,
+  setSeed,
+  tensor,
+  ValueError,
+} from './index';
 
 const withoutF64 = (): Backend =>
   referenceBackend({
@@ -59,6 +71,35 @@ describe.each(Object.entries(backends))('on %s', (_, backend) => {
     expect(first).not.toEqual(second);
     expect(first.filter((x, i) => x === i).length).toBeLessThan(10); // one in the mean
     expect(await randperm(0).array()).toEqual([]);
+  });
+
+  test('multinomial draws each index as often as its probability says, and never one of 0', async () => {
+    setSeed(5);
+    const counts = [0, 0, 0, 0];
+    for (const i of await multinomial(tensor([1, 0, 2, 5]), 8000, { replacement: true }).data('i32')) counts[i]!++;
+    expect(counts[1]).toBe(0);
+    for (const [i, n] of [1000, 0, 2000, 5000].entries()) expect(Math.abs(counts[i]! - n)).toBeLessThan(230); // 5 σ of 45
+  });
+
+  test('without replacement each comes once, and the first as its probability says', async () => {
+    setSeed(5);
+    const rows = (await multinomial(tensor([0.1, 0.7, 0.2]).expand([4000, 3]), 2).array()) as number[][];
+    expect(rows.every(([a, b]) => a !== b)).toBe(true);
+    const first = rows.filter(([a]) => a === 1).length;
+    expect(Math.abs(first - 2800)).toBeLessThan(145); // 5 σ of 29
+    // After index 1, index 2 is drawn with 0.2 / 0.3.
+    const second = rows.filter(([a, b]) => a === 1 && b === 2).length / first;
+    expect(second).toBeCloseTo(2 / 3, 1);
+    expect(() => multinomial(tensor([1, 1]), 3)).toThrow('multinomial: 3 of [2] cannot be drawn.');
+  });
+
+  test('gumbel numbers have mean γ and variance π²/6, and are finite', async () => {
+    setSeed(5);
+    const values = [...(await gumbel([20_000]).data())];
+    const mean = values.reduce((a, b) => a + b, 0) / values.length;
+    expect(mean).toBeCloseTo(0.5772, 1);
+    expect(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length).toBeCloseTo(Math.PI ** 2 / 6, 1);
+    expect(values.every(Number.isFinite)).toBe(true);
   });
 
   test('bernoulli is 1 as often as its probability says, one for all or one an element', async () => {

@@ -219,6 +219,49 @@ export const bernoulli = (p: number | Tensor, shape: Shape, options: RandomOptio
     .lt(p)
     .cast(options.dtype ?? 'f32');
 
+/** Standard Gumbel numbers: logits plus these are largest at an index with the probability that softmax gives it. */
+export function gumbel(shape: Shape, { generator = defaultGenerator, dtype = 'f32' }: RandomOptions = {}): Tensor {
+  checkFloat('gumbel', dtype);
+  checkShape('gumbel', shape);
+  // 23 bits and a half: neither 0 nor 1, of which both logarithms exist.
+  const uniform = make(randomBits([...shape], generator))
+    .shr(9)
+    .cast(dtype)
+    .add(0.5)
+    .mul(2 ** -23);
+  return uniform.log().neg().log().neg();
+}
+
+export interface MultinomialOptions {
+  readonly generator?: Generator;
+  /** Whether an index may be drawn again. Default false. */
+  readonly replacement?: boolean;
+}
+
+/**
+ * Indices drawn by their probabilities, by Gumbel's trick: those of the largest log p + noise.
+ *
+ * @param probabilities - `[..., K]`, float from 0 on; a row need not sum to 1
+ * @param count - how many for each row; without replacement at most K
+ * @returns `[..., count]`, i32
+ */
+export function multinomial(
+  probabilities: Tensor,
+  count: number,
+  { generator = defaultGenerator, replacement = false }: MultinomialOptions = {},
+): Tensor {
+  const { shape, dtype } = probabilities;
+  checkFloat('multinomial', dtype);
+  if (shape.length === 0 || !Number.isInteger(count) || count < 1 || (!replacement && count > shape.at(-1)!))
+    throw new ValueError(
+      `multinomial: ${count} of ${showShape(shape)} cannot be drawn. Give [..., K] and a count from 1 on, up to K without replacement.`,
+    );
+  const logs = probabilities.log();
+  if (!replacement) return logs.add(gumbel(shape, { generator, dtype })).argtopk(-1, count);
+  const rows = [...shape.slice(0, -1), count, shape.at(-1)!];
+  return logs.unsqueeze(-2).add(gumbel(rows, { generator, dtype })).argmax(-1);
+}
+
 /** The numbers below n in random order: i32. */
 export const randperm = (
   n: number,
