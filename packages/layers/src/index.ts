@@ -18,9 +18,10 @@ export {
 export * from './depthwise-separable';
 export { Dropout, type DropoutOptions, dropout } from './dropout';
 export * from './embedding';
-export { Flatten } from './flatten';
+export { Flatten, Unflatten } from './flatten';
 export * from './global-pooling';
 export { type AffineGridOptions, affineGrid, type GridSampleOptions, gridSample } from './grid-sample';
+export * from './gumbel-softmax';
 export * from './init';
 export { orthogonal } from './init-orthogonal';
 export { type TruncationOptions, truncatedNormal } from './init-truncated';
@@ -60,6 +61,7 @@ export * from './norm/instance-norm';
 export * from './norm/layer-norm';
 export * from './norm/local-response-norm';
 export * from './norm/normalize';
+export * from './pad-layers';
 export { Parameter, type ParameterOptions } from './parameter';
 export * from './pool-layers';
 export {
