@@ -133,6 +133,8 @@ const all: Readonly<Record<string, Case>> = {
   randn: [() => creation.randn([-2]), 'a shape has whole sizes of at least 0, but got [-2]'],
   randint: [() => creation.randint(3, 3, [2]), 'randint: no whole number is at least 3 and below 3'],
   bernoulli: [() => creation.bernoulli(0.5, [-2]), 'a shape has whole sizes of at least 0, but got [-2]'],
+  gumbel: [() => creation.gumbel([2], { dtype: 'i32' }), 'gumbel: i32 has no fractions.'],
+  multinomial: [() => creation.multinomial(x, 4), 'multinomial: 4 of [2, 3] cannot be drawn.'],
   randperm: [() => creation.randperm(-2), 'a shape has whole sizes of at least 0, but got [-2]'],
   concat: [
     () => concat([x, other]),
