@@ -47,16 +47,27 @@ export async function timeTraining(step) {
   };
 }
 
-/** Microseconds an operation, of 1,000 that depend on one another. */
+/**
+ * Microseconds an operation, of 1,000 that depend on one another, once warm like every other step. `early_us_per_op` is what
+ * the first operations of a process take, after 5,000 of them.
+ */
 export async function timeDispatch(run) {
-  for (let i = 0; i < 5; i++) await run(1000);
-  const samples = [];
-  for (let i = 0; i < 30; i++) {
-    const t = performance.now();
-    await run(1000);
-    samples.push(performance.now() - t);
-  }
-  return { ms_per_iter: median(samples), us_per_op: median(samples), iters: 30 };
+  if (budgetMs === 0) return once(() => run(1000));
+  const rounds = async (count) => {
+    const samples = [];
+    for (let i = 0; i < count; i++) {
+      const t = performance.now();
+      await run(1000);
+      samples.push(performance.now() - t);
+    }
+    return median(samples);
+  };
+  await rounds(5);
+  const early_us_per_op = await rounds(30);
+  const begin = performance.now();
+  while (performance.now() - begin < 400) await rounds(10);
+  const us_per_op = await rounds(100);
+  return { ms_per_iter: us_per_op, us_per_op, early_us_per_op, iters: 100 };
 }
 
 const mb = (bytes) => Math.round(bytes / 2 ** 20);

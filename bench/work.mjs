@@ -26,6 +26,8 @@ export const work = {
   gpt_generate_cached: {},
   dispatch: {},
   dispatch_jit: {},
+  dispatch_compiled: {},
+  dispatch_fused: {},
   lenet_eager: {},
   gpt_eager: {},
   coldstart: {},

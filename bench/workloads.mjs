@@ -2,7 +2,7 @@
 import { CachedDecoding, DecodingCache, generate, WindowDecoding } from '@dl/attention';
 import { noGrad, valueAndGrad } from '@dl/autograd';
 import { batchNorm, crossEntropy, embed, maxPool } from '@dl/layers';
-import { compile, getBackend, tensor } from '@dl/tensor';
+import { compile, getBackend, profile, tensor } from '@dl/tensor';
 import { coldstart } from './coldstart.mjs';
 import { check, uniform } from './inputs.mjs';
 import {
@@ -82,6 +82,22 @@ const dispatch = (of) => () => {
   });
 };
 
+/** 1,000 operations in one call of one compiled function, each on what the one before it left. */
+const dispatchCompiled = (next, shape) => async () => {
+  const [a, b] = [random(shape, 1, 0.1), random(shape, 2, 0.1)];
+  const chain = compile(
+    (x, y) => {
+      let z = x;
+      for (let i = 0; i < 1000; i++) z = next(z, y);
+      return z;
+    },
+    { name: 'chain' },
+  );
+  for (let i = 0; i < 2; i++) await chain(a, b).data(); // recorded, and compared
+  const { kernels } = await profile(() => chain(a, b).data());
+  return { ...(await timeDispatch(() => chain(a, b).data())), kernels: kernels.length };
+};
+
 const many = 4 << 20;
 const image = [16, 64, 56, 56];
 const gemm = (n) => () => forward((a, b) => a.matmul(b), [random([n, n], 1), random([n, n], 2)]);
@@ -120,6 +136,10 @@ export const workloads = {
   gpt_generate_cached: generateFromCache,
   dispatch: dispatch(() => (x, y) => x.add(y).realize()),
   dispatch_jit: dispatch(() => compile((x, y) => x.add(y), { name: 'add' })),
+  /** Products, which stay 1,000 kernels. */
+  dispatch_compiled: dispatchCompiled((x, y) => x.matmul(y), [4, 4]),
+  /** Sums, of which few kernels are made. */
+  dispatch_fused: dispatchCompiled((x, y) => x.add(y), [16]),
   lenet_eager: () => timeOverhead(lenetStep({ eager: true })),
   gpt_eager: () => timeOverhead(gptStep({ eager: true })),
   coldstart,
