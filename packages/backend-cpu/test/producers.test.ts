@@ -181,6 +181,7 @@ test.each<Conv>([
   { N: 1, C: 16, H: 15, W: 14, O: 128, K: 3, pad: 2 },
   { N: 1, C: 270, H: 17, W: 16, O: 16, K: 3, pad: 1 },
   { N: 3, C: 33, H: 7, W: 14, O: 19, K: 3, pad: 1, flipped: true },
+  { N: 11, C: 16, H: 7, W: 6, O: 20, K: 3, pad: 1, merged: true },
 ])('convolutions by tiles: %j', async (c) => {
   const made = convolution('f32', c);
   const spec = made.producer as Contraction;

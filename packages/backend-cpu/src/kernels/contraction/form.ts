@@ -123,6 +123,13 @@ export function resized(form: Form, sizes: ReadonlyMap<number, number>): Form {
   return { ...form, axes, lhs: changed(form.lhs, by), rhs: changed(form.rhs, by) };
 }
 
+/** The form with its axes in another order, the first `batch` of them as batch axes. */
+export function reordered(form: Form, order: readonly number[], batch: number): Form {
+  const axes = order.map((old, now): FormAxis => ({ ...form.axes[old]!, ...(now < batch && { role: 'batch' }) }));
+  const by: Change = (old) => variable(order.indexOf(old), form.axes[old]!.size);
+  return { ...form, axes, lhs: changed(form.lhs, by), rhs: changed(form.rhs, by) };
+}
+
 /** The axes of a role, as variables. */
 export const axesOf = (form: Form, role: Role): number[] =>
   form.axes.map((_, i) => i).filter((i) => form.axes[i]!.role === role);

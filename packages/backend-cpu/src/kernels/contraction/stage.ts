@@ -242,10 +242,10 @@ function nestOfCopy(form: Form, factor: Factor, { axes, strides, batch, offset }
   };
 }
 
-/** Writes a copy, inside the loops over the batch axes. */
+/** Writes a copy, inside the loops over the axes `batch`, which are the batch axes of the form that it was made for. */
 export function emitCopy(frame: Frame, { nest }: Stage, batch: readonly number[]): void {
   const counters = [...frame.counters];
-  for (const axis of batch) frame.counters[externalVariable + axis] = counters[axis];
+  for (const [i, axis] of batch.entries()) frame.counters[externalVariable + i] = counters[axis];
   emitNest(frame, planOf(mergeAxes(nest)));
   frame.counters.splice(0, counters.length, ...counters);
 }

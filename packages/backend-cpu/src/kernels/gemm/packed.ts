@@ -158,6 +158,7 @@ function tileFunction(module: ModuleBuilder, spec: GemmSpec, rows: number, colum
       aRow: aRow * lanes.bytes,
       aStep: aStep * lanes.bytes,
       bStep: panelWidth(spec) * lanes.bytes,
+      ahead: spec.ahead,
       cRow: spec.cRow * lanes.bytes,
       k,
       start: spec.accumulate === true ? 'c' : continues,

@@ -38,6 +38,11 @@ export interface GemmSpec {
   readonly b: OperandB;
   /** Whether B is given as panels that `emitPanels` has filled. */
   readonly panels?: boolean;
+  /**
+   * Bytes by which lines of B are touched before their turn, where it comes from beyond the cache and the engine unrolls. As
+   * much must be readable behind it.
+   */
+  readonly ahead?: number;
   /** Elements from one row of C to the next; columns are contiguous. */
   readonly cRow: number;
   /** Adds to C instead of overwriting it. */

@@ -9,6 +9,9 @@
 import type { FunctionBuilder, I32Operand, Local } from '../../wasm/assembler';
 import { type Lanes, loadPartial, multiplyAdd, storePartial } from './lanes';
 
+/** Bytes of a line of the cache. */
+const LINE = 64;
+
 /** A tile of C and where its operands lie. Strides are in bytes and become constant offsets. */
 export interface Tile {
   readonly lanes: Lanes;
@@ -22,6 +25,8 @@ export interface Tile {
   readonly aRow: number;
   readonly aStep: number;
   readonly bStep: number;
+  /** Bytes by which B is touched before its turn. */
+  readonly ahead?: number | undefined;
   readonly cRow: number;
   /** Steps of k. */
   readonly k: I32Operand;
@@ -84,12 +89,20 @@ function emitSteps(f: FunctionBuilder, tile: Tile, at: TileAddress, sums: Sums):
   const round = (steps: number) => {
     for (let step = 0; step < steps; step++) emitStep(f, tile, { ...at, step }, sums);
   };
+  const touch = (bytes: number) => {
+    if (tile.ahead === undefined) return;
+    for (let line = 0; line + LINE <= bytes; line += LINE)
+      f.get(at.b)
+        .mem('i32.load', tile.ahead + line, 2)
+        .drop();
+  };
   const advance = (steps: number) => {
     f.increment(at.a, steps * tile.aStep).increment(at.b, steps * tile.bStep);
   };
   f.scratch('i32', (counter) => {
     const countdown = (steps: number) =>
       f.loop((again) => {
+        touch(steps * tile.bStep);
         round(steps);
         advance(steps);
         f.get(counter).i32(1).op('i32.sub').tee(counter).brIf(again);

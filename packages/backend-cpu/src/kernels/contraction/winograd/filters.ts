@@ -1,12 +1,11 @@
 /*
- * The filters' part of a convolution by tiles: every 3×3 filter becomes 36 places, U = G g Gᵀ, four filters at a time, one in each
+ * The filters' part of a convolution by tiles: every 3×3 filter becomes the places of a tile, U = G g Gᵀ, four filters at a time, one in each
  * lane. It is done before the range of a kernel, and once where filters do not change. Eight filters are a panel: for each
  * place a right operand of channels by eight.
  */
 import type { FunctionBuilder, Local } from '../../../wasm/assembler';
 import type { Frame } from '../../target';
 import { type Layout, PANEL, panelBytes, placeBytes } from './layout';
-import { filterTransform, REACH } from './transforms';
 import { type Arithmetic, emitTransform } from './vectors';
 
 const LANES = 4;
@@ -42,7 +41,7 @@ function emitFilters(
   layout: Layout,
   { from, to, count }: { from: Local; to: Local; count: number },
 ): void {
-  const strides = layout.filterStrides;
+  const { filterStrides: strides, tile } = layout;
   const low =
     Math.min(0, strides.filter * (count - 1)) + Math.min(0, strides.row * 2) + Math.min(0, strides.column * 2);
   const address = f.borrow('i32');
@@ -52,20 +51,20 @@ function emitFilters(
     .set(address);
   const rows = [0, 1, 2].map((row) => {
     const g = [0, 1, 2].map((column) => loadElement(f, address, { strides, low, count, row, column }));
-    const along = f.borrowAll('v128', REACH);
-    emitTransform(f, arithmetic, filterTransform, g, (results) => {
+    const along = f.borrowAll('v128', tile.reach);
+    emitTransform(f, arithmetic, tile.filter, g, (results) => {
       for (const [i, result] of results.entries()) f.get(result).set(along[i]!);
     });
     f.release(...g);
     return along;
   });
-  for (let column = 0; column < REACH; column++) {
+  for (let column = 0; column < tile.reach; column++) {
     const g = rows.map((row) => row[column]!);
-    emitTransform(f, arithmetic, filterTransform, g, (results) => {
+    emitTransform(f, arithmetic, tile.filter, g, (results) => {
       for (const [row, result] of results.entries()) {
         f.get(to)
           .get(result)
-          .mem('v128.store', (row * REACH + column) * placeBytes(layout), 2);
+          .mem('v128.store', (row * tile.reach + column) * placeBytes(layout), 2);
       }
     });
     f.release(...g);

@@ -1,19 +1,16 @@
 /*
- * The image's part of a convolution by tiles: 6×6 elements under every tile become 36 places, V = Bᵀ d B, four channels at a time, one
+ * The image's part of a convolution by tiles: the elements under every tile become as many places, V = Bᵀ d B, four channels at a time, one
  * in each lane. Place by place, V is a matrix of tiles by channels, the left operand of a product.
  */
 import type { FunctionBuilder, Local, ModuleBuilder } from '../../../wasm/assembler';
 import { type Layout, planeBytes } from './layout';
-import { imageTransform, REACH, TILE } from './transforms';
 import { type Arithmetic, emitTransform, type Four, loadPairs, transposed } from './vectors';
 
 /** Channels whose tiles are written in turn, so that whole lines of the cache are. */
 const channelsInTurn = 16;
 
-const indices = Array.from({ length: REACH }, (_, i) => i);
-
-/** Six neighbours in a row of four channels: six vectors. To be released. */
-function loadRow(f: FunctionBuilder, address: Local, { imageChannel }: Layout, offset: number): Local[] {
+/** The neighbours in a row of a tile, each a vector of four channels. To be released. */
+function loadRow(f: FunctionBuilder, address: Local, { imageChannel, tile }: Layout, offset: number): Local[] {
   const offsets = [0, 1, 2, 3].map((channel) => offset + channel * imageChannel * 4) as [
     number,
     number,
@@ -27,6 +24,7 @@ function loadRow(f: FunctionBuilder, address: Local, { imageChannel }: Layout, o
   }) as unknown as Four;
   const columns = transposed(f, rows);
   f.release(...rows);
+  if (tile.reach === 4) return [...columns];
   return [...columns, ...loadPairs(f, address, offsets.map((at) => at + 16) as [number, number, number, number])];
 }
 
@@ -34,13 +32,15 @@ function loadRow(f: FunctionBuilder, address: Local, { imageChannel }: Layout, o
 function tileFunction(module: ModuleBuilder, layout: Layout, arithmetic: Arithmetic): number {
   return module.function({ params: ['i32', 'i32', 'i32'] }, (f) => {
     const [image, to, temporary] = f.params as [Local, Local, Local];
+    const { reach, image: transform } = layout.tile;
+    const indices = Array.from({ length: reach }, (_, i) => i);
     for (const row of indices) {
       const elements = loadRow(f, image, layout, row * layout.imageRow * 4);
-      emitTransform(f, arithmetic, imageTransform, elements, (results) => {
+      emitTransform(f, arithmetic, transform, elements, (results) => {
         for (const [column, result] of results.entries()) {
           f.get(temporary)
             .get(result)
-            .mem('v128.store', (row * REACH + column) * 16);
+            .mem('v128.store', (row * reach + column) * 16);
         }
       });
       f.release(...elements);
@@ -49,15 +49,15 @@ function tileFunction(module: ModuleBuilder, layout: Layout, arithmetic: Arithme
       const elements = indices.map((row) => {
         const element = f.borrow('v128');
         f.get(temporary)
-          .mem('v128.load', (row * REACH + column) * 16)
+          .mem('v128.load', (row * reach + column) * 16)
           .set(element);
         return element;
       });
-      emitTransform(f, arithmetic, imageTransform, elements, (results) => {
+      emitTransform(f, arithmetic, transform, elements, (results) => {
         for (const [row, result] of results.entries()) {
           f.get(to)
             .get(result)
-            .mem('v128.store', (row * REACH + column) * planeBytes(layout), 2);
+            .mem('v128.store', (row * reach + column) * planeBytes(layout), 2);
         }
       });
       f.release(...elements);
@@ -67,7 +67,7 @@ function tileFunction(module: ModuleBuilder, layout: Layout, arithmetic: Arithme
 
 /** A function (image, to, temporary, rows) that transforms some rows of tiles of all channels. */
 export function imageFunction(module: ModuleBuilder, layout: Layout, arithmetic: Arithmetic): number {
-  const { channels, imageRow, imageChannel, tileColumns } = layout;
+  const { channels, imageRow, imageChannel, tileColumns, tile } = layout;
   const transformTile = tileFunction(module, layout, arithmetic);
   return module.function({ params: ['i32', 'i32', 'i32', 'i32'] }, (f) => {
     const [image, target, temporary, rows] = f.params as [Local, Local, Local, Local];
@@ -79,7 +79,7 @@ export function imageFunction(module: ModuleBuilder, layout: Layout, arithmetic:
       f.get(target).set(to);
       f.for(row, { to: rows }, () => {
         f.get(image).get(row);
-        f.i32(TILE * imageRow * 4)
+        f.i32(tile.size * imageRow * 4)
           .op('i32.mul')
           .op('i32.add')
           .set(from);
@@ -98,7 +98,7 @@ export function imageFunction(module: ModuleBuilder, layout: Layout, arithmetic:
               .op('i32.add');
             f.get(to).get(own).i32(4).op('i32.mul').op('i32.add').get(temporary).call(transformTile);
           });
-          f.increment(from, TILE * 4).increment(to, channels * 4);
+          f.increment(from, tile.size * 4).increment(to, channels * 4);
         });
       });
     });

@@ -1,5 +1,5 @@
 /*
- * The last part of a convolution by tiles: the 36 places of a product become 4×4 outputs, Y = Aᵀ M A, four filters at a time, one in
+ * The last part of a convolution by tiles: the places of a product become outputs, Y = Aᵀ M A, four filters at a time, one in
  * each lane.
  *
  * Every output of a tile is a sum of elements under the whole tile, in which what lies outside its own 3×3 only cancels: an infinite
@@ -10,15 +10,13 @@ import type { FunctionBuilder, Local, ModuleBuilder } from '../../../wasm/assemb
 import { LANES, storePartial } from '../../gemm/lanes';
 import { type Layout, PANEL, productBytes } from './layout';
 import { plainFunction } from './plain-tile';
-import { outputTransform, REACH, TILE } from './transforms';
 import { type Arithmetic, emitTransform, type Four, transposed } from './vectors';
 
-const indices = Array.from({ length: REACH }, (_, i) => i);
 const lanes = [0, 1, 2, 3] as const;
 
-/** Loads six vectors that lie at equal distances. To be released. */
-function loadSix(f: FunctionBuilder, address: Local, first: number, step: number): Local[] {
-  return indices.map((i) => {
+/** Loads vectors that lie at equal distances. To be released. */
+function loadAll(f: FunctionBuilder, address: Local, count: number, [first, step]: readonly [number, number]): Local[] {
+  return Array.from({ length: count }, (_, i) => {
     const element = f.borrow('v128');
     f.get(address)
       .mem('v128.load', first + i * step, 2)
@@ -34,22 +32,23 @@ function loadSix(f: FunctionBuilder, address: Local, first: number, step: number
 function tileFunction(module: ModuleBuilder, w: Layout, arithmetic: Arithmetic, columns: number): number {
   return module.function({ params: ['i32', 'i32', 'i32', 'i32', 'i32'], results: ['i32'] }, (f) => {
     const [product, output, temporary, rows, filters] = f.params as [Local, Local, Local, Local, Local];
+    const { size, reach } = w.tile;
     const all = f.borrow('v128');
     f.v128(new Uint8Array(16)).set(all);
-    for (const column of indices) {
-      const places = loadSix(f, product, column * PANEL * 4, REACH * PANEL * 4);
-      emitTransform(f, arithmetic, outputTransform, places, (results) => {
+    for (let column = 0; column < reach; column++) {
+      const places = loadAll(f, product, reach, [column * PANEL * 4, reach * PANEL * 4]);
+      emitTransform(f, arithmetic, w.tile.output, places, (results) => {
         for (const [row, result] of results.entries()) {
           f.get(temporary)
             .get(result)
-            .mem('v128.store', (row * REACH + column) * 16);
+            .mem('v128.store', (row * reach + column) * 16);
           // The first row and the last have a part of every place.
-          if (row === 0 || row === TILE - 1) f.get(all).get(result).op('f32x4.add').set(all);
+          if (row === 0 || row === size - 1) f.get(all).get(result).op('f32x4.add').set(all);
         }
       });
       f.release(...places);
     }
-    for (const row of lanes) {
+    for (let row = 0; row < size; row++) {
       const store = () => emitRow(f, w, arithmetic, { output, temporary, filters, row, columns });
       if (row === 0) store();
       else f.get(rows).i32(row).op('i32.gt_s').if(store);
@@ -71,11 +70,13 @@ interface Row {
 /** Transforms a row of a tile and stores it, for each filter at its place. */
 function emitRow(f: FunctionBuilder, w: Layout, arithmetic: Arithmetic, at: Row): void {
   const { output, temporary, filters, row, columns } = at;
-  const places = loadSix(f, temporary, row * REACH * 16, 16);
-  emitTransform(f, arithmetic, outputTransform, places, (results) => {
-    const byFilter = transposed(f, results as unknown as Four);
+  const { reach } = w.tile;
+  const places = loadAll(f, temporary, reach, [row * reach * 16, 16]);
+  emitTransform(f, arithmetic, w.tile.output, places, (results) => {
+    // Of two columns, each twice.
+    const byFilter = transposed(f, lanes.map((lane) => results[lane % results.length]!) as unknown as Four);
     for (const lane of lanes) {
-      const offset = (lane * w.height + row) * w.width * 4;
+      const offset = (lane * w.outputFilter + row * w.width) * 4;
       const store = () => storePartial(f, LANES.f32, columns, { address: output, offset, value: byFilter[lane] });
       if (lane === 0 || w.filters % 4 === 0) store();
       else f.get(filters).i32(lane).op('i32.gt_s').if(store);
@@ -90,12 +91,13 @@ function emitRow(f: FunctionBuilder, w: Layout, arithmetic: Arithmetic, at: Row)
  * and up to eight filters into the output, of which `height` rows are left; `image` and `filters` are what was transformed.
  */
 export function outputFunction(module: ModuleBuilder, w: Layout, arithmetic: Arithmetic): number {
-  const rest = w.width % TILE;
+  const { size } = w.tile;
+  const rest = w.width % size;
   const define = (columns: number) => ({
     tile: tileFunction(module, w, arithmetic, columns),
     plain: plainFunction(module, w, arithmetic, columns),
   });
-  const whole = w.width >= TILE ? define(TILE) : null;
+  const whole = w.width >= size ? define(size) : null;
   const part = rest > 0 ? define(rest) : null;
   const params = ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'] as const;
   return module.function({ params }, (f) => {
@@ -105,7 +107,7 @@ export function outputFunction(module: ModuleBuilder, w: Layout, arithmetic: Ari
     ];
     const [row, column, from, to, under, left] = f.locals('i32', 6) as [Local, Local, Local, Local, Local, Local];
     const half = ({ tile, plain }: { tile: number; plain: number }, first: number) => {
-      const distance = first * w.height * w.width * 4;
+      const distance = first * w.outputFilter * 4;
       const pushTo = () => f.get(to).i32(distance).op('i32.add');
       const pushLeft = () => f.get(count).i32(first).op('i32.sub');
       f.get(from)
@@ -129,9 +131,9 @@ export function outputFunction(module: ModuleBuilder, w: Layout, arithmetic: Ari
           .i32(PANEL / 2)
           .op('i32.gt_s')
           .if(other);
-      f.increment(from, productBytes)
-        .increment(to, TILE * 4)
-        .increment(under, TILE * 4);
+      f.increment(from, productBytes(w))
+        .increment(to, size * 4)
+        .increment(under, size * 4);
     };
     f.get(products).set(from);
     f.for(row, { to: rows }, () => {
@@ -139,13 +141,13 @@ export function outputFunction(module: ModuleBuilder, w: Layout, arithmetic: Ari
         f
           .get(address)
           .get(row)
-          .i32(TILE * line * 4)
+          .i32(size * line * 4)
           .op('i32.mul')
           .op('i32.add');
       pushLines(output, w.width).set(to);
       pushLines(image, w.imageRow).set(under);
-      f.get(height).get(row).i32(TILE).op('i32.mul').op('i32.sub').set(left);
-      if (whole) f.for(column, { to: Math.floor(w.width / TILE) }, () => tile(whole));
+      f.get(height).get(row).i32(size).op('i32.mul').op('i32.sub').set(left);
+      if (whole) f.for(column, { to: Math.floor(w.width / size) }, () => tile(whole));
       if (part) tile(part);
     });
   });

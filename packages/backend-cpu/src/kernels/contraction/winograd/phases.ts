@@ -1,14 +1,24 @@
 /*
  * The loops of a convolution by tiles. Block by block, images are transformed into V, and then, panel by panel of filters, each of the
- * 36 places is multiplied and the products become outputs while they are in the cache.
+ * places is multiplied and the products become outputs while they are in the cache.
  */
 import type { Local, ModuleBuilder } from '../../../wasm/assembler';
 import { emitGemm, type GemmSpec } from '../../gemm/gemm';
 import type { Frame } from '../../target';
 import { imageFunction } from './image';
-import { type Layout, PANEL, panelBytes, placeBytes, planeBytes, productBytes, scratchOf, tilesOf } from './layout';
+import {
+  AHEAD,
+  filterBytes,
+  type Layout,
+  PANEL,
+  panelBytes,
+  placeBytes,
+  planeBytes,
+  productBytes,
+  scratchOf,
+  tilesOf,
+} from './layout';
 import { outputFunction } from './outputs';
-import { PLACES, TILE } from './transforms';
 
 interface Range {
   readonly from: Local | number;
@@ -30,6 +40,9 @@ export interface ConvolutionCall {
   pushScratch(): void;
 }
 
+/** Bytes of filters that do not stay in the second-level cache. */
+const readAheadFrom = 1 << 20;
+
 /** The product of one place and one panel: tiles × channels times channels × 8 filters. */
 const specOf = (w: Layout): GemmSpec => ({
   dtype: 'f32',
@@ -39,7 +52,8 @@ const specOf = (w: Layout): GemmSpec => ({
   a: { m: w.channels, k: 1 },
   b: { k: PANEL, n: 1 },
   panels: true,
-  cRow: PLACES * PANEL,
+  ...(filterBytes(w) > readAheadFrom && { ahead: AHEAD }),
+  cRow: w.tile.places * PANEL,
   micro: w.micro,
 });
 
@@ -72,7 +86,7 @@ export function convolutionCall(frame: Frame, module: ModuleBuilder, w: Layout):
     const pushImage = () => {
       pushOwn(0, w.imageBytes);
       f.get(row)
-        .i32(TILE * w.imageRow * 4)
+        .i32(w.tile.size * w.imageRow * 4)
         .op('i32.mul')
         .op('i32.add');
     };
@@ -105,7 +119,7 @@ export function convolutionCall(frame: Frame, module: ModuleBuilder, w: Layout):
         .set(b);
       pushOwn(scratch.products);
       f.set(c);
-      f.for(place, { to: PLACES }, () => {
+      f.for(place, { to: w.tile.places }, () => {
         f.get(a).get(b).get(c).i32(0).get(tiles).i32(0).call(multiply);
         f.increment(a, planeBytes(w))
           .increment(b, placeBytes(w))
@@ -115,11 +129,15 @@ export function convolutionCall(frame: Frame, module: ModuleBuilder, w: Layout):
     };
     const transformOutputs = () =>
       f.for(number, { to: images }, () => {
-        pushOwn(scratch.products, tilesOfImage * productBytes);
+        pushOwn(scratch.products, tilesOfImage * productBytes(w));
         setImage();
         call.pushOutput(at);
-        f.get(filter).i32(w.height).op('i32.mul').get(row).i32(TILE).op('i32.mul').op('i32.add');
-        f.i32(w.width * 4)
+        f.get(filter)
+          .i32(w.outputFilter * 4)
+          .op('i32.mul')
+          .op('i32.add');
+        f.get(row)
+          .i32(w.tile.size * w.width * 4)
           .op('i32.mul')
           .op('i32.add');
         pushImage();
@@ -129,7 +147,7 @@ export function convolutionCall(frame: Frame, module: ModuleBuilder, w: Layout):
           .op('i32.mul')
           .op('i32.add');
         pushOwn(scratch.temporary);
-        f.get(rows).i32(w.height).get(row).i32(TILE).op('i32.mul').op('i32.sub');
+        f.get(rows).i32(w.height).get(row).i32(w.tile.size).op('i32.mul').op('i32.sub');
         f.i32(w.filters).get(filter).op('i32.sub').call(transformOutput);
       });
 

@@ -4,7 +4,6 @@
 import type { Local, ModuleBuilder } from '../../../wasm/assembler';
 import { LANES, multiplyAdd, storePartial } from '../../gemm/lanes';
 import type { Layout } from './layout';
-import { TILE } from './transforms';
 import type { Arithmetic } from './vectors';
 
 const taps = [0, 1, 2].flatMap((row) => [0, 1, 2].map((column) => ({ row, column })));
@@ -24,7 +23,7 @@ export function plainFunction(
   return module.function({ params: ['i32', 'i32', 'i32', 'i32', 'i32'] }, (f) => {
     const [image, filters, output, rows, count] = f.params as [Local, Local, Local, Local, Local];
     const [number, channel, from, weights] = f.locals('i32', 4) as [Local, Local, Local, Local];
-    const sums = f.locals('v128', TILE);
+    const sums = f.locals('v128', w.tile.size);
     const weight = f.local('v128');
     f.i32(4).get(count).i32(4).get(count).op('i32.lt_s').select().set(count);
     f.for(number, { to: count }, () => {
@@ -58,7 +57,7 @@ export function plainFunction(
           .op('i32.gt_s')
           .if(() => storePartial(f, LANES.f32, columns, { address: output, offset: row * w.width * 4, value }));
       }
-      f.increment(output, w.height * w.width * 4);
+      f.increment(output, w.outputFilter * 4);
     });
   });
 }

@@ -5,34 +5,41 @@ import type { Local, ModuleBuilder } from '../../../wasm/assembler';
 import type { Preparation } from '../../render';
 import type { Frame } from '../../target';
 import { loopAxis, pushFactor, pushOut, rangeOfAxis } from '../addresses';
-import { axesOf, type Form, without } from '../form';
+import { axesOf, type Form, sizeOfRole, without } from '../form';
 import { emitCopy, type Stage } from '../stage';
 import { emitFilterPanels } from './filters';
 import { filterBytes, type Layout, PANEL } from './layout';
 import { convolutionCall } from './phases';
-import { PLACES } from './transforms';
+import { axesOfConvolution } from './plan';
 
 /** Operations of the transformation of an element of an image's tile, and of reading one of a filter. */
 const [imageWork, filterWork] = [1.5, 0.1];
 
 /** What every call repeats: it transforms the image for some filters, or reads the filters for some images. */
-export function callCost(form: Form, { channels, filters, tileColumns, tileRows }: Layout): number {
-  if (form.axes[0]?.role === 'batch') return filters * channels * PLACES * filterWork;
-  return channels * tileColumns * tileRows * PLACES * imageWork;
+export function callCost(
+  form: Form,
+  { channels, filters, height, width, tileColumns, tileRows, tile }: Layout,
+): number {
+  if (form.axes[0]?.role === 'batch') return filters * channels * tile.places * filterWork;
+  const images = sizeOfRole(form, 'n') / (height * width);
+  return images * channels * tileColumns * tileRows * tile.places * imageWork;
 }
 
 /** The transformation of the filters. */
 export function filterPreparation(form: Form, layout: Layout): Preparation {
   const own = [...axesOf(form, 'm'), ...axesOf(form, 'k')];
   const fixed = without(form.lhs.index, own);
-  const { filters, channels, filterStrides, micro } = layout;
+  const { filters, channels, filterStrides, micro, tile } = layout;
   return {
     binding: form.lhs.binding,
-    key: fixed.terms.length > 0 ? null : JSON.stringify(['filters', filters, channels, filterStrides, fixed.constant]),
+    key:
+      fixed.terms.length > 0
+        ? null
+        : JSON.stringify(['filters', tile.size, filters, channels, filterStrides, fixed.constant]),
     sharedBytes: filterBytes(layout),
     range: Math.ceil(filters / PANEL),
     grain: 1,
-    work: filters * channels * 30,
+    work: filters * channels * tile.places,
     emit: (frame) => {
       const arithmetic = { constants: frame.target.constants, fused: micro.fused };
       emitFilterPanels(frame, layout, arithmetic, () => pushFactor(frame, form, form.lhs, own));
@@ -40,29 +47,29 @@ export function filterPreparation(form: Form, layout: Layout): Preparation {
   };
 }
 
-/** Writes the producer: loops over all batch axes but the last, whose steps are the images. */
+/** Writes the producer: loops over the batch axes that are not the images. */
 export function emitConvolution(
   frame: Frame,
   module: ModuleBuilder,
   { form, layout, stage }: { readonly form: Form; readonly layout: Layout; readonly stage: Stage },
 ): void {
   const { f } = frame;
-  const batch = axesOf(form, 'batch');
-  const inner = [...axesOf(form, 'm'), ...axesOf(form, 'n'), ...axesOf(form, 'k')];
-  const last = batch.at(-1) ?? -1;
+  const axes = axesOfConvolution(form)!;
+  const { outer, image: last } = axes;
+  const inner = [axes.filter, axes.y, axes.x, axes.channel, axes.row, axes.column];
   const convolve = convolutionCall(frame, module, layout);
   const at = (image: Local) => {
     if (last >= 0) frame.counters[last] = image;
   };
   const convolveAll = () => {
     const images = rangeOfAxis(frame, form, last);
-    const filters = rangeOfAxis(frame, form, axesOf(form, 'm')[0]!);
+    const filters = rangeOfAxis(frame, form, axes.filter);
     convolve({
       images,
       filters,
       copyImage: (image, to) => {
         at(image);
-        frame.withScratch(to, () => emitCopy(frame, stage, batch));
+        frame.withScratch(to, () => emitCopy(frame, stage, last >= 0 ? [...outer, last] : outer));
       },
       pushOutput: (image) => {
         at(image);
@@ -75,8 +82,8 @@ export function emitConvolution(
     images.release();
   };
   const level = (depth: number): void => {
-    if (depth >= batch.length - 1) convolveAll();
-    else loopAxis(frame, form, batch[depth]!, () => level(depth + 1));
+    if (depth === outer.length) convolveAll();
+    else loopAxis(frame, form, outer[depth]!, () => level(depth + 1));
   };
   level(0);
 }

@@ -1,9 +1,9 @@
 /*
- * F(4×4, 3×3), Winograd's minimal algorithm for a 3×3 filter and 4×4 outputs (Lavin & Gray 2015):
+ * F(4×4, 3×3) and F(2×2, 3×3), Winograd's minimal algorithm for a 3×3 filter and 4×4 or 2×2 outputs (Lavin & Gray 2015):
  *
- *   Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A,   36 multiplications where there were 144,
+ *   Y = Aᵀ [ (G g Gᵀ) ⊙ (Bᵀ d B) ] A,   36 multiplications where there were 144, or 16 where there were 36,
  *
- * with d the 6×6 elements of the image under 4×4 outputs. Rows of Bᵀ, rows of G and columns of Aᵀ belong to the points at which
+ * with d the 6×6 or 4×4 elements of the image under them. Rows of Bᵀ, rows of G and columns of Aᵀ belong to the points at which
  * two polynomials are evaluated, multiplied and interpolated: 0, ±a, ±b and infinity. With b(x) the product of x − p over the
  * five finite points, the row of Bᵀ of a point p is b(x) / (x − p), that of G is (1, p, p²) / b'(p), the column of Aᵀ is
  * (1, p, p², p³); the rows of infinity are b(x), (0, 0, 1) and (0, 0, 0, 1).
@@ -27,16 +27,24 @@ export interface Transform {
   readonly results: readonly number[];
 }
 
-/** Outputs of a tile along an axis; elements of the image under them, which are the places of the transformed tile too. */
-export const TILE = 4;
-export const REACH = 6;
-export const PLACES = REACH * REACH;
+/** A tile of outputs, and the maps to and from the places where image and filter are multiplied. */
+export interface Tile {
+  /** Outputs along an axis. */
+  readonly size: 2 | 4;
+  /** Elements of the image under them along an axis, and places. */
+  readonly reach: 4 | 6;
+  readonly places: number;
+  /** Bᵀ, G and Aᵀ along an axis. */
+  readonly image: Transform;
+  readonly filter: Transform;
+  readonly output: Transform;
+}
 
 const [a, b] = [0.75, 1.5];
 const [a2, b2] = [a * a, b * b];
 
 /** Bᵀ: from 6 elements of the image to 6 places. Points p and −p share the even and the odd part of their rows. */
-export const imageTransform: Transform = {
+const imageTransform: Transform = {
   inputs: 6,
   sums: [
     sum([4, 1], [2, -b2]),
@@ -57,7 +65,7 @@ export const imageTransform: Transform = {
 const [slopeA, slopeB] = [2 * a2 * (a2 - b2), 2 * b2 * (b2 - a2)];
 
 /** G: from 3 elements of a filter to 6 places. */
-export const filterTransform: Transform = {
+const filterTransform: Transform = {
   inputs: 3,
   sums: [
     sum([0, 1 / slopeA], [2, a2 / slopeA]),
@@ -74,7 +82,7 @@ export const filterTransform: Transform = {
 };
 
 /** Aᵀ: from 6 places to 4 outputs. */
-export const outputTransform: Transform = {
+const outputTransform: Transform = {
   inputs: 6,
   sums: [
     sum([1, 1], [2, 1]),
@@ -87,4 +95,30 @@ export const outputTransform: Transform = {
     sum([5, 1], [7, a * a2], [9, b * b2]),
   ],
   results: [10, 11, 12, 13],
+};
+
+/** F(4×4, 3×3). */
+export const tile4: Tile = {
+  ...{ size: 4, reach: 6, places: 36 },
+  ...{ image: imageTransform, filter: filterTransform, output: outputTransform },
+};
+
+/** F(2×2, 3×3), at the points 0, ±1 and infinity. */
+export const tile2: Tile = {
+  ...{ size: 2, reach: 4, places: 16 },
+  image: {
+    inputs: 4,
+    sums: [sum([0, 1], [2, -1]), sum([1, 1], [2, 1]), sum([2, 1], [1, -1]), sum([3, 1], [1, -1])],
+    results: [4, 5, 6, 7],
+  },
+  filter: {
+    inputs: 3,
+    sums: [sum([0, 0.5], [2, 0.5]), sum([3, 1], [1, 0.5]), sum([3, 1], [1, -0.5])],
+    results: [0, 4, 5, 2],
+  },
+  output: {
+    inputs: 4,
+    sums: [sum([1, 1], [2, 1]), sum([1, 1], [2, -1]), sum([4, 1], [0, 1]), sum([5, 1], [3, 1])],
+    results: [6, 7],
+  },
 };
