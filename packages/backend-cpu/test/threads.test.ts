@@ -216,7 +216,7 @@ test.each([1, 3])(
     await held.data();
     const { inUse } = backend.memory();
     expect(() => step(held)).toThrow(
-      /^allocate: there is no room for 76 MB.* The largest holders are: .*\[20000\].*\[1000\]/,
+      /^allocate: there is no room for 78 MB.* The largest holders are: .*\[20000\].*\[1000\]/,
     );
     expect(await v.data()).toEqual(before);
     expect(backend.memory().inUse).toBeLessThanOrEqual(inUse + 4096);
