@@ -119,6 +119,21 @@ describe.each(dtypes)('%s', (dtype) => {
   });
 });
 
+test('remainders of f32: quotients just below whole numbers, beyond 29 bits, zeros of either sign', async () => {
+  const divisors = [0.1, 0.7, -0.7, 3, -3, 1e-3, 1e30, -1e-38, 16777215];
+  const ratios = [7, -7, 0, -0, 0.5, 123456.75, 2 ** 28, -(2 ** 29), 3e9, 1e-30];
+  const pairs = divisors.flatMap((y) =>
+    ratios.flatMap((r) => [1, 1 - 2 ** -24, 1 + 2 ** -23].map((k) => [r * k * y, y])),
+  );
+  const n = pairs.length;
+  const side = (at: number): Content => ({ dtype: 'f32', mode: 'read', data: pairs.map((pair) => pair[at]!) });
+  await compareKernel(backends, {
+    contents: [side(0), side(1), write('f32', n)],
+    rows: [n],
+    body: [load(0, 'f32', n), load(1, 'f32', n), { op: 'mod', dtype: 'f32', args: [0, 1] }, store(2, 'f32', n, 2)],
+  });
+});
+
 test('bitcast keeps the bits', async () => {
   for (const [from, to] of [
     ['f32', 'i32'],

@@ -13,8 +13,6 @@ import {
   divInteger,
   divUnsigned,
   isPowerOfTwo,
-  modF32,
-  modF64,
   modInteger,
   modUnsigned,
   powInteger,
@@ -22,6 +20,7 @@ import {
   shift,
 } from './integers';
 import { emitPeriodic } from './periodic';
+import { modF32, modF64 } from './remainders';
 import { narrowMask, partsOf, splatOf, type Value, type Vectors, widenMask } from './values';
 
 /** How registers are computed with: u8 as i32 with its low 8 bits kept, bool as masks; f16 is only cast. */

@@ -4,7 +4,6 @@
  */
 import type { PlainOp } from '../wasm/function-builder';
 import { bits32, type Vec, type VectorEmitter } from '../wasm/vector';
-import type { Vectors } from './values';
 
 /** The truncated quotient of two lanes at a time; anything where the divisor is 0. */
 function quotientVia64(v: VectorEmitter, x: Vec, y: Vec, sign: 's' | 'u'): Vec {
@@ -112,27 +111,3 @@ export const shift =
       }
     });
   };
-
-/** The remainder of floats with the sign of the divisor, exact, through the imported function. */
-export function modF64(vectors: Vectors, x: Vec, y: Vec): Vec {
-  const { f, target } = vectors;
-  return vectors.width(x.length).fill((at) => {
-    f.get(x[at]!);
-    for (let lane = 0; lane < 2; lane++) {
-      f.get(x[at]!).lane('f64x2.extract_lane', lane).get(y[at]!).lane('f64x2.extract_lane', lane);
-      f.call(target.mod).lane('f64x2.replace_lane', lane);
-    }
-  });
-}
-
-export function modF32(vectors: Vectors, x: Vec, y: Vec): Vec {
-  const { f, target } = vectors;
-  return vectors.width(x.length).fill((at) => {
-    f.get(x[at]!);
-    for (let lane = 0; lane < 4; lane++) {
-      f.get(x[at]!).lane('f32x4.extract_lane', lane).op('f64.promote_f32');
-      f.get(y[at]!).lane('f32x4.extract_lane', lane).op('f64.promote_f32');
-      f.call(target.mod).op('f32.demote_f64').lane('f32x4.replace_lane', lane);
-    }
-  });
-}
