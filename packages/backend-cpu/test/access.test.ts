@@ -261,6 +261,48 @@ describe.each(dtypes)('%s', (dtype) => {
   });
 });
 
+describe('a short first axis, whose kernel is shared along another', () => {
+  const [rows, columns] = [3, 30000];
+  const all = [rows, columns];
+  const x = values('f32', rows * columns);
+
+  test('adds a row to each row', () =>
+    compareKernel(backends, {
+      contents: [x, values('f32', columns), output('f32', rows * columns)],
+      rows: all,
+      body: [
+        { op: 'load', dtype: 'f32', access: access(0, rowMajor(all)), fill: 0 },
+        { op: 'load', dtype: 'f32', access: access(1, variable(1, columns)), fill: 0 },
+        { op: 'add', dtype: 'f32', args: [0, 1] },
+        { op: 'store', dtype: 'f32', access: access(2, rowMajor(all)), args: [2] },
+      ],
+    }));
+
+  test('transposes, and knows its place', () =>
+    compareKernel(backends, {
+      contents: [x, output('f32', rows * columns)],
+      rows: all,
+      body: [
+        { op: 'load', dtype: 'f32', access: access(0, strided(all, [1, rows])), fill: 0 },
+        { op: 'index', dtype: 'f32', expr: rowMajor(all) },
+        { op: 'add', dtype: 'f32', args: [0, 1] },
+        { op: 'store', dtype: 'f32', access: access(1, rowMajor(all)), args: [2] },
+      ],
+    }));
+
+  test('sums parts of rows', () =>
+    compareKernel(backends, {
+      contents: [x, output('f32', 180)],
+      rows: [rows, 60],
+      reduced: [500],
+      body: [
+        { op: 'load', dtype: 'f32', access: access(0, rowMajor([rows, 60, 500])), fill: 0 },
+        { op: 'sum', dtype: 'f32', args: [0] },
+        { op: 'store', dtype: 'f32', access: access(1, rowMajor([rows, 60])), args: [1] },
+      ],
+    }));
+});
+
 test('starts at run time, from a number and from an element that is clamped', async () => {
   for (const start of [-5, 0, 3, 99]) {
     const [n, size] = [17, 24];

@@ -161,6 +161,29 @@ export function mergeAxes(nest: Nest): Nest {
   return { axes, ops, rangeScale };
 }
 
+/** Steps of the range that let threads share a nest evenly, and elements from which sharing matters. */
+const enoughSteps = 8;
+const worthSharing = 1 << 16;
+
+/**
+ * The nest with another row axis first, which its range then is, where the first is too short to share: [2, 10⁶] runs by
+ * columns. Rows are independent of one another, so any of them may.
+ */
+export function ledByLongAxis(nest: Nest): Nest {
+  const { axes, ops } = nest;
+  const steps = rangeOfNest(nest);
+  if (steps >= enoughSteps || axes.reduce((n, a) => n * a.size, 1) < worthSharing) return nest;
+  const rows = axes.filter((a) => !a.reduced).map((a) => a.size);
+  const long = rows.findIndex((size, i) => i > 0 && size >= enoughSteps);
+  const lead = long > 0 ? long : rows.indexOf(Math.max(...rows));
+  if (lead <= 0 || rows[lead]! < 2 * steps) return nest;
+  const order = [lead, ...axes.map((_, i) => i).filter((i) => i !== lead)];
+  return { axes: order.map((i) => axes[i]!), ops: renumber(ops, axes, order), rangeScale: 1 };
+}
+
+/** How many steps the range of a nest has. */
+export const rangeOfNest = ({ axes, rangeScale }: Nest): number => (rangeScale > 0 ? axes[0]!.size / rangeScale : 1);
+
 /** The nest of a kernel's body. */
 export function nestOf(kernel: Pick<Kernel, 'rows' | 'reduced' | 'body' | 'range'>): Nest {
   const all: Axis[] = [

@@ -9,7 +9,7 @@ import { contractionPlan } from './contraction/plain';
 import { emitProduct, preparationOf, productCall, productCallCost, productGrain } from './contraction/product';
 import { isBinary, isUnary, rendersElementwise } from './elementwise';
 import { emitNest, grainOf } from './loop';
-import { nestOf } from './nest';
+import { ledByLongAxis, nestOf, rangeOfNest } from './nest';
 import { type Plan, plansOf } from './plan';
 import { emitScan, scanGrain } from './scan';
 import { emitScatter, scatterBase } from './scatter';
@@ -32,6 +32,8 @@ export interface Preparation {
 
 /** A function of a kernel, before it is written. */
 interface Part {
+  /** Of a body without a producer, whose range need not be the first axis of the kernel's rows. */
+  readonly range?: number;
   /** Every part of the range must begin at a multiple of this. */
   readonly grain: number;
   readonly scratchBytes: number;
@@ -84,10 +86,13 @@ function workOf({ ops, loops }: Plan): number {
 }
 
 function bodyPart(kernel: Kernel): Part {
-  const plans = plansOf(nestOf(kernel));
+  const nest = kernel.producer ? nestOf(kernel) : ledByLongAxis(nestOf(kernel));
+  const range = kernel.producer ? kernel.range : rangeOfNest(nest);
+  const plans = plansOf(nest);
   const work = plans.reduce((sum, plan) => sum + workOf(plan), 0);
   return {
-    grain: plans.map(grainOf).reduce(commonMultiple, plans.length > 1 ? Math.min(kernel.range, columnsAtOnce) : 1),
+    range,
+    grain: plans.map(grainOf).reduce(commonMultiple, plans.length > 1 ? Math.min(range, columnsAtOnce) : 1),
     scratchBytes: Math.max(...plans.map((plan) => plan.scratchBytes)),
     work,
     emit: (frame) => {
@@ -191,7 +196,7 @@ export function renderKernel(module: ModuleBuilder, target: Target, kernel: Kern
         }
       : null,
     functions: parts.map((part, i) => define(`${name}_${i}`, part)),
-    ...cutsOf(kernel.range, parts, target.callWork),
+    ...cutsOf(parts[0]?.range ?? kernel.range, parts, target.callWork),
     scratchBytes: Math.max(0, ...parts.map((p) => p.scratchBytes)),
     blockBytes: blockBytes(kernel),
   };
