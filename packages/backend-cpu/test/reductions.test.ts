@@ -247,3 +247,27 @@ test('a row value written to every element', async () => {
     body,
   });
 });
+
+test('rows that are gone over twice, while the next one is loaded', async () => {
+  const [rows, columns] = [260, 1030];
+  const index = rowMajor([rows, columns]);
+  const load = (binding: number): Instruction => ({
+    op: 'load',
+    dtype: 'f32',
+    access: access(binding, index),
+    fill: 0,
+  });
+  await compareKernel(backends, {
+    contents: [values('f32', rows * columns), values('f32', rows * columns), output('f32', rows * columns)],
+    rows: [rows],
+    reduced: [columns],
+    body: [
+      load(0),
+      load(1),
+      { op: 'add', dtype: 'f32', args: [0, 1] },
+      { op: 'max_reduce', dtype: 'f32', args: [2] },
+      { op: 'mul', dtype: 'f32', args: [2, 3] },
+      { op: 'store', dtype: 'f32', access: access(2, index), args: [4] },
+    ],
+  });
+});

@@ -5,6 +5,7 @@
 import type { BinaryOp, Instruction, UnaryOp } from '@dl/tensor';
 import type { Local } from '../wasm/assembler';
 import { emitLoad, emitStore } from './access';
+import { bytesAhead } from './ahead';
 import { emitBinary, emitBitcast, emitCast, emitUnary, emitWhere, isBinary, isUnary } from './elementwise';
 import { emitCheck, emitGather } from './gather';
 import { jointTest } from './limits';
@@ -38,6 +39,8 @@ class NestEmitter implements Site {
   readonly #tracks = new Map<number, OpTracks>();
   readonly #keptTracks = new Map<number, Track>();
   readonly #rowTracks: readonly Track[];
+  /** For each load that is made for the next row, how far that is; 0 in the last row. */
+  readonly #distances = new Map<PlannedOp, Local>();
   readonly #position: Track | null;
   readonly #lanesReduced: boolean;
   readonly #strip: { readonly depth: number; readonly length: number } | null;
@@ -133,13 +136,37 @@ class NestEmitter implements Site {
       return startReduction(this, planned, { operand, groups, inStrips: this.#strip !== null });
     });
     const empty = plan.loops.slice(plan.rowDepth).some((l) => l.size === 0);
+    this.#lookAhead(phase);
     if (!empty) this.#elements(plan.rowDepth, phase, accumulators, this.#phaseTracks(phase));
     for (const acc of accumulators) this.#values[acc.planned.ref] = finishReduction(this, acc, this.#lanesReduced);
+    this.frame.f.release(...this.#distances.values());
+    this.#distances.clear();
+  }
+
+  /** Sets how far the next row is. */
+  #lookAhead({ ahead }: Phase): void {
+    const { f, counters, end } = this.frame;
+    const row = this.plan.loops[this.plan.rowDepth - 1]!;
+    for (const o of ahead) {
+      const distance = f.borrow('i32');
+      f.get(counters[row.variable]!).i32(1).op('i32.add');
+      if (row.ranged) f.get(end).i32(this.plan.nest.rangeScale).op('i32.mul');
+      else f.i32(row.size);
+      f.op('i32.lt_s').i32(bytesAhead(o, row)).op('i32.mul').set(distance);
+      this.#distances.set(o, distance);
+    }
+  }
+
+  #loadAhead(): void {
+    for (const [o, distance] of this.#distances) {
+      const { place, offset } = this.#tracks.get(o.ref)!;
+      this.frame.f.get(this.tracker.at(place!)).get(distance).op('i32.add').mem('v128.load', offset, 2).drop();
+    }
   }
 
   /** The tracks that a phase moves in its loops. */
   #phaseTracks(phase: Phase): Track[] {
-    const tracks = new Set<Track>();
+    const tracks = new Set(phase.ahead.map((o) => this.#tracks.get(o.ref)!.place!));
     for (const o of phase.ops) {
       if (phase.loads.has(o.ref) || phase.saves.has(o.ref)) tracks.add(this.#keptTracks.get(o.ref)!);
       if (phase.loads.has(o.ref)) continue;
@@ -161,6 +188,7 @@ class NestEmitter implements Site {
           const x = this.#values[acc.planned.op.args[0]!]!;
           accumulate(this, acc, x, this.#lanesReduced, this.#position);
         }
+        if (this.block.every((width) => width === 4)) this.#loadAhead();
         this.#release(scope);
       });
       return;

@@ -55,7 +55,7 @@ export function phasesOf(ops: readonly PlannedOp[], lanes: number, count: number
   const cost = chainCosts(ops);
   const kept = new Map<number, Kept>();
   const firstPhase = new Map<number, number>();
-  const phases: { ops: PlannedOp[]; loads: Set<number>; saves: Set<number>; reductions: PlannedOp[] }[] = [];
+  const phases: (Phase & { readonly saves: Set<number> })[] = [];
   let scratchBytes = scratchFrom;
   const rounds = Math.max(
     0,
@@ -90,7 +90,7 @@ export function phasesOf(ops: readonly PlannedOp[], lanes: number, count: number
       stack.push(...ops[ref]!.op.args);
     }
     for (const ref of needed) if (!firstPhase.has(ref)) firstPhase.set(ref, p);
-    phases.push({ ops: ops.filter((o) => needed.has(o.ref)), loads, saves: new Set(), reductions: own });
+    phases.push({ ops: ops.filter((o) => needed.has(o.ref)), loads, saves: new Set(), reductions: own, ahead: [] });
   }
   return { phases, kept, scratchBytes };
 }

@@ -4,6 +4,7 @@
  * Loops are the row axes, then the reduced ones; the lane axis is the innermost of its kind, or nearly. Depth d means
  * inside d loops. An operation that depends on a reduced axis belongs to phases: phase p runs after p rounds of reductions.
  */
+import { loadsAhead } from './ahead';
 import { chooseLane, crossedAxis, unrollOf } from './lane-axis';
 import { isReduction, type Nest, type NestOp, sumsOf } from './nest';
 import { phasesOf } from './phases';
@@ -49,6 +50,8 @@ export interface Phase {
   readonly loads: ReadonlySet<number>;
   readonly saves: ReadonlySet<number>;
   readonly reductions: readonly PlannedOp[];
+  /** Loads of the first phase that are made for the next row, whose values nobody uses. */
+  readonly ahead: readonly PlannedOp[];
 }
 
 export interface Plan {
@@ -143,7 +146,10 @@ export function planOf(nest: Nest, scratchFrom = 0): Plan {
   const count = nest.axes.reduce((n, a) => (a.reduced ? n * a.size : n), 1);
   const lanes = lane >= 0 && !nest.axes[lane]!.reduced ? 4 * unroll : 1;
   const laneLoop = loops.findIndex((l) => l.lane);
-  return { nest, loops, rowDepth, laneLoop, unroll, ops, ...phasesOf(ops, lanes, count, scratchFrom) };
+  const { phases, ...scratch } = phasesOf(ops, lanes, count, scratchFrom);
+  const [first, second] = phases;
+  if (first && second) phases[1] = { ...second, ahead: loadsAhead(first.ops, loops, rowDepth) };
+  return { nest, loops, rowDepth, laneLoop, unroll, ops, phases, ...scratch };
 }
 
 /** The plans of a nest, to run one after another on the same part of the range. */
