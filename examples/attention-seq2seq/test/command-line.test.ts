@@ -1,17 +1,15 @@
 /** The example as it is run, for a few steps: its last line, its files, Ctrl-C, resumption, and what it says to mistakes. */
-import { mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   argumentsOf,
-  type ExampleRun,
-  type Interruption,
-  inEpoch,
+  type Example,
+  expectRefusedWhenCut,
+  expectResumable,
   lastLine,
   startExample,
-  weightsIn,
 } from '@dl/example-kit/testing';
-import { readCheckpoint } from '@dl/train';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 
 vi.setConfig({ testTimeout: 240_000 });
@@ -22,14 +20,12 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const example = (args: readonly string[], interruption: Interruption | null = null): Promise<ExampleRun> =>
-  startExample('attention-seq2seq', args, interruption);
+const example: Example = (args, interruption) => startExample('attention-seq2seq', args, interruption);
 
-const common = (out: string, epochs = 2): string[] =>
-  argumentsOf({ count: 160, batch: 16, epochs, seed: 2, out: join(folder, out) });
+const common = (epochs = 2): string[] => argumentsOf({ count: 160, batch: 16, epochs, seed: 2 });
 
 test('ends with one line of JSON and leaves pictures', async () => {
-  const { code, errors, output } = await example([...common('a'), '--json']);
+  const { code, errors, output } = await example([...common(), '--out', join(folder, 'a'), '--json']);
   expect([code, errors]).toEqual([0, '']);
   expect(lastLine(output)).toMatchObject({ example: 'attention-seq2seq', data: 'dates', epochs: 2 });
   const files = ['alignment.svg', 'last.ckpt', 'log.jsonl', 'loss.svg', 'translations.tsv'];
@@ -37,25 +33,11 @@ test('ends with one line of JSON and leaves pictures', async () => {
   expect((await readFile(join(folder, 'a/translations.tsv'), 'utf8')).trimEnd().split('\n')).toHaveLength(1000);
 });
 
-test('interrupted by Ctrl-C, exits with 130; resumed, it ends with the weights of one that was not', async () => {
-  const file = join(folder, 'b/last.ckpt');
-  const { code, output } = await example(common('b'), inEpoch(1, 'SIGINT'));
-  expect(code).toBe(130);
-  expect(output).toContain(`go on with --resume ${file}`);
-  const resumed = await example(argumentsOf({ resume: file, out: join(folder, 'b') }));
-  expect([resumed.code, resumed.errors]).toEqual([0, '']);
-  expect(await weightsIn(file)).toEqual(await weightsIn(join(folder, 'a/last.ckpt')));
-});
+test('interrupted by Ctrl-C, exits with 130; resumed, it ends with the weights of one that was not', () =>
+  expectResumable(example, common(), { out: join(folder, 'b'), whole: join(folder, 'a/last.ckpt') }));
 
-test('killed, it leaves a checkpoint that can be read; one that was cut short is refused', async () => {
-  const file = join(folder, 'c/last.ckpt');
-  const { code } = await example(common('c', 60), inEpoch(2, 'SIGKILL'));
-  expect(code).toBeNull();
-  expect((await readCheckpoint(file))['options']).toMatchObject({ epochs: 60, count: 160 });
-  await truncate(file, 5000);
-  const cut = await example(['--resume', file, '--out', join(folder, 'c')]);
-  expect([cut.code, cut.errors]).toEqual([1, expect.stringContaining('it was cut short')]);
-});
+test('killed, it leaves a checkpoint that can be read; one that was cut short is refused', () =>
+  expectRefusedWhenCut(example, common(60), { out: join(folder, 'c'), options: { epochs: 60, count: 160 } }));
 
 test('mistakes: a clear message and exit code 2', async () => {
   const { code, errors } = await example(['--count', 'many']);

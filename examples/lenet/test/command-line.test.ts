@@ -1,19 +1,18 @@
 /** The example as it is run: its options, its last line, Ctrl-C, resumption, and a process that is killed. */
-import { access, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { generateDigits } from '@dl/data';
 import {
   argumentsOf,
-  type ExampleRun,
-  type Interruption,
-  inEpoch,
+  type Example,
+  expectRefusedWhenCut,
+  expectResumable,
   lastLine,
   startExample,
   weightsIn,
 } from '@dl/example-kit/testing';
-import { readCheckpoint } from '@dl/train';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 let folder: string;
@@ -44,15 +43,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const example = (args: readonly string[], interruption: Interruption | null = null): Promise<ExampleRun> =>
-  startExample('lenet', args, interruption);
+const example: Example = (args, interruption) => startExample('lenet', args, interruption);
 
-const common = (out: string, epochs = 3): string[] =>
-  argumentsOf({ data: join(folder, 'digits'), epochs, seed: 4, out: join(folder, out) });
+const common = (epochs = 3): string[] => argumentsOf({ data: join(folder, 'digits'), epochs, seed: 4 });
+const into = (out: string): string[] => [...common(), '--out', join(folder, out), '--json'];
 
 describe('a run', () => {
   test('ends with one line of JSON, leaves pictures, and is the same for the same seed', async () => {
-    const runs = [await example([...common('a'), '--json']), await example([...common('b'), '--json'])];
+    const runs = [await example(into('a')), await example(into('b'))];
     expect(runs.map(({ code, errors }) => [code, errors])).toEqual([
       [0, ''],
       [0, ''],
@@ -89,27 +87,11 @@ describe('a run', () => {
     ]);
   });
 
-  test('interrupted by Ctrl-C, exits with 130; resumed, it ends with the weights of one that was not', async () => {
-    const { code, output } = await example(common('c'), inEpoch(1, 'SIGINT'));
-    expect(code).toBe(130);
-    expect(output).toContain(`go on with --resume ${join(folder, 'c/last.ckpt')}`);
-    const resumed = await example(['--resume', join(folder, 'c/last.ckpt'), '--out', join(folder, 'c'), '--json']);
-    expect([resumed.code, resumed.errors]).toEqual([0, '']);
-    expect(resumed.output).toContain('going on after step');
-    expect(await weightsIn(join(folder, 'c/last.ckpt'))).toEqual(await weightsIn(join(folder, 'a/last.ckpt')));
-  });
+  test('interrupted by Ctrl-C, exits with 130; resumed, it ends with the weights of one that was not', () =>
+    expectResumable(example, common(), { out: join(folder, 'c'), whole: join(folder, 'a/last.ckpt') }));
 
-  test('killed, it leaves a checkpoint that can be read and gone on from', async () => {
-    const file = join(folder, 'd/last.ckpt');
-    const { code } = await example(common('d', 60), inEpoch(2, 'SIGKILL'));
-    expect(code).toBeNull();
-    const { progress } = await readCheckpoint(file);
-    expect((progress as { epoch: number }).epoch).toBeGreaterThanOrEqual(1);
-    await truncate(file, 5000);
-    const cut = await example(['--resume', file, '--out', join(folder, 'd')]);
-    expect([cut.code, cut.errors]).toEqual([1, expect.stringContaining(`lenet: ${file}: `)]);
-    expect(cut.errors).toContain('it was cut short');
-  });
+  test('killed, it leaves a checkpoint that can be read; one that was cut short is refused', () =>
+    expectRefusedWhenCut(example, common(60), { out: join(folder, 'd'), options: { epochs: 60 } }));
 });
 
 describe('what it is told', () => {

@@ -1,17 +1,15 @@
 /** The example as it is run: its options, its last line, resumption, and what it says when it cannot. */
-import { access, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   argumentsOf,
-  type ExampleRun,
-  type Interruption,
-  inEpoch,
+  type Example,
+  expectRefusedWhenCut,
+  expectResumable,
   lastLine,
   startExample,
-  weightsIn,
 } from '@dl/example-kit/testing';
-import { readCheckpoint } from '@dl/train';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 vi.setConfig({ testTimeout: 300_000 }); // each run compiles 64 unrolled time steps, forward and back
@@ -24,24 +22,16 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const example = (args: readonly string[], interruption: Interruption | null = null): Promise<ExampleRun> =>
-  startExample('lstm-lm', args, interruption);
+const example: Example = (args, interruption) => startExample('lstm-lm', args, interruption);
 
-const common = (out: string, epochs = 3): string[] =>
-  argumentsOf({
-    data: join(folder, 'text.txt'),
-    epochs,
-    batch: 4,
-    lr: 0.01,
-    seed: 4,
-    sample: 20,
-    out: join(folder, out),
-  });
+const common = (epochs = 3): string[] =>
+  argumentsOf({ data: join(folder, 'text.txt'), epochs, batch: 4, lr: 0.01, seed: 4, sample: 20 });
+const into = (out: string): string[] => [...common(), '--out', join(folder, out), '--json'];
 
 describe('a run', () => {
   test('ends with one line of JSON, leaves a picture and a sample, and is the same for the same seed', async () => {
-    const first = await example([...common('a'), '--json']);
-    const second = await example([...common('b'), '--json']);
+    const first = await example(into('a'));
+    const second = await example(into('b'));
     expect([first.code, first.errors]).toEqual([0, '']);
     const [a, b] = [lastLine(first.output), lastLine(second.output)];
     expect(Object.keys(a)).toEqual(
@@ -56,25 +46,13 @@ describe('a run', () => {
     await access(join(folder, 'a/loss.svg'));
   });
 
-  test('interrupted, exits with 130; resumed, it ends with the weights of one that was not', async () => {
-    const { code, output } = await example(common('c'), inEpoch(1, 'SIGINT'));
-    expect(code).toBe(130);
-    expect(output).toContain(`go on with --resume ${join(folder, 'c/last.ckpt')}`);
-    const out = { resume: join(folder, 'c/last.ckpt'), out: join(folder, 'c'), sample: 0 };
-    const resumed = await example(argumentsOf(out));
-    expect([resumed.code, resumed.errors]).toEqual([0, '']);
-    expect(await weightsIn(join(folder, 'c/last.ckpt'))).toEqual(await weightsIn(join(folder, 'a/last.ckpt')));
+  test('interrupted, exits with 130; resumed, it ends with the weights of one that was not', () => {
+    const paths = { out: join(folder, 'c'), whole: join(folder, 'a/last.ckpt') };
+    return expectResumable(example, common(), { ...paths, more: ['--sample', '0'] });
   });
 
-  test('killed, it leaves a checkpoint that can be read; one that was cut short is refused', async () => {
-    const file = join(folder, 'd/last.ckpt');
-    const { code } = await example(common('d', 60), inEpoch(2, 'SIGKILL'));
-    expect(code).toBeNull();
-    expect((await readCheckpoint(file))['options']).toMatchObject({ epochs: 60, batch: 4 });
-    await truncate(file, 5000);
-    const cut = await example(['--resume', file, '--out', join(folder, 'd')]);
-    expect([cut.code, cut.errors]).toEqual([1, expect.stringContaining('it was cut short')]);
-  });
+  test('killed, it leaves a checkpoint that can be read; one that was cut short is refused', () =>
+    expectRefusedWhenCut(example, common(60), { out: join(folder, 'd'), options: { epochs: 60, batch: 4 } }));
 
   test('a checkpoint of a model of other characters is refused', async () => {
     await writeFile(join(folder, 'other.txt'), 'abcdefg '.repeat(400));

@@ -1,18 +1,16 @@
 /** The example as it is run, for a few steps: its last line, its files, Ctrl-C, resumption, and what it says to mistakes. */
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import {
   argumentsOf,
-  type ExampleRun,
-  type Interruption,
-  inEpoch,
+  type Example,
+  expectRefusedWhenCut,
+  expectResumable,
   lastLine,
   startExample,
-  weightsIn,
 } from '@dl/example-kit/testing';
-import { readCheckpoint } from '@dl/train';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 vi.setConfig({ testTimeout: 240_000 });
@@ -32,42 +30,28 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const example = (args: readonly string[], interruption: Interruption | null = null): Promise<ExampleRun> =>
-  startExample('transformer', args, interruption);
+const example: Example = (args, interruption) => startExample('transformer', args, interruption);
 
-const gpt = (out: string, steps = 12): string[] => [
+const gpt = (steps = 12): string[] => [
   'gpt',
-  ...argumentsOf({ data: join(folder, 'text.txt'), steps, batch: 4, sample: 20, out: join(folder, out) }),
+  ...argumentsOf({ data: join(folder, 'text.txt'), steps, batch: 4, sample: 20 }),
 ];
-const translate = (out: string, steps = 12): string[] => [
-  'translate',
-  ...argumentsOf({ data: folder, steps, batch: 16, beams: 2, out: join(folder, out) }),
-];
+const translate = (steps = 12): string[] => ['translate', ...argumentsOf({ data: folder, steps, batch: 16, beams: 2 })];
+const into = (out: string, args: readonly string[]): string[] => [...args, '--out', join(folder, out), '--json'];
 
-/** A run that was interrupted, and goes on to its end. */
-async function resumedAfterSignal(args: readonly string[], out: string): Promise<void> {
-  const file = join(folder, out, 'last.ckpt');
-  const { code, output } = await example(args, inEpoch(1, 'SIGINT'));
-  expect(code).toBe(130);
-  expect(output).toContain(`go on with --resume ${file}`);
-  const resumed = await example(argumentsOf({ resume: file, sample: 0, out: join(folder, out) }));
-  expect([resumed.code, resumed.errors]).toEqual([0, '']);
-  expect(resumed.output).toContain('going on after step');
-}
+const resumable = (args: readonly string[], out: string, whole: string): Promise<void> =>
+  expectResumable(example, args, {
+    out: join(folder, out),
+    whole: join(folder, whole, 'last.ckpt'),
+    more: ['--sample', '0'],
+  });
 
-/** A run that was killed, whose checkpoint is then cut short. */
-async function refusedWhenCut(args: readonly string[], out: string): Promise<void> {
-  const file = join(folder, out, 'last.ckpt');
-  expect((await example(args, inEpoch(2, 'SIGKILL'))).code).toBeNull();
-  expect((await readCheckpoint(file))['options']).toMatchObject({ mode: args[0] });
-  await truncate(file, 5000);
-  const cut = await example(['--resume', file, '--out', join(folder, out)]);
-  expect([cut.code, cut.errors]).toEqual([1, expect.stringContaining('it was cut short')]);
-}
+const refusedWhenCut = (args: readonly string[], out: string): Promise<void> =>
+  expectRefusedWhenCut(example, args, { out: join(folder, out), options: { mode: args[0] } });
 
 describe('gpt', () => {
   test('learns, writes, leaves files; the same seed gives the same', async () => {
-    const [a, b] = [await example([...gpt('a'), '--json']), await example([...gpt('b'), '--json'])];
+    const [a, b] = [await example(into('a', gpt())), await example(into('b', gpt()))];
     expect([a.code, a.errors]).toEqual([0, '']);
     const figures = lastLine(a.output);
     expect(figures).toMatchObject({ example: 'transformer', mode: 'gpt', data: 'text.txt', steps: 12 });
@@ -77,18 +61,16 @@ describe('gpt', () => {
     expect([...(await readFile(join(folder, 'a/sample.txt'), 'utf8'))]).toHaveLength(28);
   });
 
-  test('interrupted by Ctrl-C, exits with 130; resumed, it ends with the weights of one that was not', async () => {
-    await resumedAfterSignal(gpt('c'), 'c');
-    expect(await weightsIn(join(folder, 'c/last.ckpt'))).toEqual(await weightsIn(join(folder, 'a/last.ckpt')));
-  });
+  test('interrupted by Ctrl-C, exits with 130; resumed, it ends with the weights of one that was not', () =>
+    resumable(gpt(), 'c', 'a'));
 
   test('killed, it leaves a checkpoint that can be read; one that was cut short is refused', () =>
-    refusedWhenCut(gpt('d', 80), 'd'));
+    refusedWhenCut(gpt(80), 'd'));
 });
 
 describe('translate', () => {
   test('sentences of a folder: figures, translations and attention maps', async () => {
-    const { code, errors, output } = await example([...translate('e'), '--json']);
+    const { code, errors, output } = await example(into('e', translate()));
     expect([code, errors]).toEqual([0, '']);
     expect(lastLine(output)).toMatchObject({ mode: 'translate', beams: 2 });
     const out = join(folder, 'e');
@@ -104,9 +86,8 @@ describe('translate', () => {
   });
 
   test('interrupted by Ctrl-C and resumed; killed, and its checkpoint cut short', async () => {
-    await resumedAfterSignal(translate('f'), 'f');
-    expect(await weightsIn(join(folder, 'f/last.ckpt'))).toEqual(await weightsIn(join(folder, 'e/last.ckpt')));
-    await refusedWhenCut(translate('g', 600), 'g');
+    await resumable(translate(), 'f', 'e');
+    await refusedWhenCut(translate(600), 'g');
   });
 });
 
