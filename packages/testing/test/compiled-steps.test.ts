@@ -1,20 +1,10 @@
 /** Whole training steps on the strict reference backend: compiled and replayed, they leave the parameters that eager steps do. */
-import {
-  Conv2d,
-  crossEntropy,
-  Flatten,
-  LayerNorm,
-  Linear,
-  MaxPool2d,
-  Parameter,
-  ReLU,
-  Sequential,
-  Tanh,
-} from '@dl/layers';
+import { Conv2d, crossEntropy, Flatten, Linear, MaxPool2d, type Parameter, ReLU, Sequential, Tanh } from '@dl/layers';
 import { Adam } from '@dl/optim';
-import { compile, setBackend, stack, type Tensor, tensor, zeros } from '@dl/tensor';
+import { compile, setBackend, type Tensor, tensor } from '@dl/tensor';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { referenceBackend } from '../src';
+import { gpt, lstm, type Model } from './models';
 
 beforeAll(() => setBackend(referenceBackend()));
 
@@ -70,66 +60,24 @@ function convolutional(): Case {
   return { parameters: filled(model.parameters() as Parameter[]), loss: () => crossEntropy(model.forward(x), y) };
 }
 
-function recurrent(layers: number): Case {
-  const [vocabulary, hidden, time, batch] = [5, 4, 6, 3];
-  const make = (shape: readonly number[]): Parameter => new Parameter(zeros(shape));
-  const embedding = make([vocabulary, hidden]);
-  const cells = Array.from({ length: layers }, () => ({
-    wi: make([4 * hidden, hidden]),
-    wh: make([4 * hidden, hidden]),
-    b: make([4 * hidden]),
-  }));
-  const head = make([vocabulary, hidden]);
-  const [x, y] = [labels([time, batch], vocabulary), labels([time * batch], vocabulary - 1)];
-  const loss = (): Tensor => {
-    const embedded = embedding.take(0, x);
-    let inputs = Array.from({ length: time }, (_, t) => embedded.at(t));
-    for (const { wi, wh, b } of cells) {
-      let [h, c]: [Tensor, Tensor] = [zeros([batch, hidden]), zeros([batch, hidden])];
-      inputs = inputs.map((input) => {
-        const sum = input
-          .matmul(wi.transpose(0, 1))
-          .add(h.matmul(wh.transpose(0, 1)))
-          .add(b);
-        const [i, f, g, o] = sum.chunk(1, 4) as [Tensor, Tensor, Tensor, Tensor];
-        c = f.sigmoid().mul(c).add(i.sigmoid().mul(g.tanh()));
-        h = o.sigmoid().mul(c.tanh());
-        return h;
-      });
-    }
-    return crossEntropy(
-      stack(inputs, 0)
-        .reshape([time * batch, hidden])
-        .matmul(head.transpose(0, 1)),
-      y,
-    );
-  };
-  return { parameters: filled([embedding, ...cells.flatMap((c) => Object.values(c)), head]), loss };
-}
+/** A language model on ids in no order. */
+const languageModel = ({ parameters, loss }: Model, shape: readonly number[], vocabulary: number): Case => {
+  const [x, y] = [labels(shape, vocabulary), labels(shape, vocabulary - 1)];
+  return { parameters: filled([...parameters]), loss: () => loss(x, y) };
+};
 
-function attentive(): Case {
-  const [width, heads, time, batch] = [8, 2, 5, 2];
-  const norm = new LayerNorm(width);
-  const make = (shape: readonly number[]): Parameter => new Parameter(zeros(shape));
-  const [qkv, bias, out] = [make([3 * width, width]), make([3 * width]), make([width, width])];
-  const [x, y] = [noise([batch, time, width], 30), labels([batch * time], width)];
-  const loss = (): Tensor => {
-    const split = (z: Tensor): Tensor => z.reshape([batch, time, heads, width / heads]).permute([0, 2, 1, 3]);
-    const projected = norm.forward(x).matmul(qkv.transpose(0, 1)).add(bias);
-    const [q, k, v] = projected.chunk(2, 3).map(split) as [Tensor, Tensor, Tensor];
-    const mixed = q.matmul(k.transpose(-2, -1)).mul(0.5).softmax(-1).matmul(v);
-    const h = mixed.permute([0, 2, 1, 3]).reshape([batch, time, width]).matmul(out.transpose(0, 1)).add(x);
-    return crossEntropy(h.reshape([batch * time, width]), y);
-  };
-  return { parameters: filled([...(norm.parameters() as Parameter[]), qkv, bias, out]), loss };
-}
+const recurrent = (layers: number): Case =>
+  languageModel(lstm({ layers, vocabulary: 5, hidden: 4, time: 6, batch: 3 }), [6, 3], 5);
+
+const attentive = (): Case =>
+  languageModel(gpt({ vocabulary: 7, width: 8, layers: 1, heads: 2, time: 5, batch: 2 }), [2, 5], 7);
 
 describe('compiled training steps agree with eager ones', () => {
   it.each([
     ['a convolutional network', convolutional],
     ['an LSTM', () => recurrent(1)],
     ['an LSTM of two layers', () => recurrent(2)],
-    ['attention', attentive],
+    ['a GPT', attentive],
   ])('%s', async (_, make) => {
     const eager = await trained(make, false);
     const compiled = await trained(make, true);
