@@ -1,7 +1,6 @@
 /** Dropout for networks of SELU, which keeps their mean 0 and variance 1. */
-import { type Generator, rand, type Tensor } from '@dl/tensor';
-import { checkProbability, type DropoutOptions } from './dropout';
-import { Module } from './module';
+import { rand, type Tensor } from '@dl/tensor';
+import { checkProbability, DropoutLayer, type DropoutOptions } from './dropout';
 
 /** What SELU goes towards for very negative inputs: −scale · α. */
 const SATURATED = -1.0507009873554805 * 1.6732632423543772;
@@ -28,19 +27,9 @@ export function alphaDropout(x: Tensor, p = 0.5, { training = true, generator }:
     .add(-scale * p * SATURATED);
 }
 
-/** {@link alphaDropout} while training; does nothing in evaluation mode. */
-export class AlphaDropout extends Module {
-  /** @param p - default 0.5 */
-  constructor(
-    readonly p = 0.5,
-    private readonly generator?: Generator,
-  ) {
-    super();
-    checkProbability(p);
-  }
-
-  forward(x: Tensor): Tensor {
-    const { p, training, generator } = this;
-    return alphaDropout(x, p, generator === undefined ? { training } : { training, generator });
+/** {@link alphaDropout} while training. */
+export class AlphaDropout extends DropoutLayer {
+  protected override drop(x: Tensor, p: number, options: DropoutOptions): Tensor {
+    return alphaDropout(x, p, options);
   }
 }

@@ -1,7 +1,6 @@
 /** Dropout of whole channels: neighbouring positions say nearly the same, so that dropping single ones hides nothing. */
-import { type Generator, rand, ShapeError, showShape, type Tensor } from '@dl/tensor';
-import { checkProbability, type DropoutOptions } from './dropout';
-import { Module } from './module';
+import { rand, ShapeError, showShape, type Tensor } from '@dl/tensor';
+import { checkProbability, DropoutLayer, type DropoutOptions } from './dropout';
 
 /**
  * Each channel of each sample is 0 with probability p, else divided by 1 − p.
@@ -24,19 +23,9 @@ export function channelDropout(x: Tensor, p = 0.5, { training = true, generator 
 }
 
 /** What the three ranks share. */
-abstract class ChannelDropout extends Module {
-  /** @param p - default 0.5 */
-  constructor(
-    readonly p = 0.5,
-    private readonly generator?: Generator,
-  ) {
-    super();
-    checkProbability(p);
-  }
-
-  forward(x: Tensor): Tensor {
-    const { p, training, generator } = this;
-    return channelDropout(x, p, generator === undefined ? { training } : { training, generator });
+abstract class ChannelDropout extends DropoutLayer {
+  protected override drop(x: Tensor, p: number, options: DropoutOptions): Tensor {
+    return channelDropout(x, p, options);
   }
 }
 

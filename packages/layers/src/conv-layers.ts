@@ -28,6 +28,19 @@ function checkChannels(name: string, inChannels: number, outChannels: number, gr
 
 const product = (sizes: readonly number[]): number => sizes.reduce((a, b) => a * b, 1);
 
+/** The parameters of either kind, with first values for the fan of the weight's second axis, as PyTorch has it for both. */
+function parametersOf(
+  name: string,
+  shape: readonly number[],
+  outChannels: number,
+  { bias = true, dtype = 'f32', weightInit, biasInit }: WeightOptions,
+): { readonly weight: Parameter; readonly bias: Parameter | null } {
+  const init = fanInUniform(product(shape.slice(1)));
+  const weight = new Parameter((weightInit ?? init)(shape, { dtype }), { name: `${name}.weight` });
+  if (!bias) return { weight, bias: null };
+  return { weight, bias: new Parameter((biasInit ?? init)([outChannels], { dtype }), { name: `${name}.bias` }) };
+}
+
 /** What the three ranks share. */
 abstract class Conv extends Module {
   readonly weight: Parameter;
@@ -44,19 +57,14 @@ abstract class Conv extends Module {
   ) {
     super();
     const name = `Conv${rank}d`;
-    const { groups = 1, bias = true, dtype = 'f32', stride, padding, dilation } = options;
-    const { paddingMode = 'zeros' } = options;
+    const { groups = 1, paddingMode = 'zeros', stride, padding, dilation } = options;
     this.kernelSize = perAxis(name, 'kernelSize', kernelSize, rank, 1);
     checkChannels(name, inChannels, outChannels, groups);
     checkPaddingMode(name, paddingMode);
     this.#options = { stride, padding, paddingMode, dilation, groups } as ConvolutionOptions;
     convolutionSpec(name, this.kernelSize, this.#options);
     const shape = [outChannels, inChannels / groups, ...this.kernelSize];
-    const init = fanInUniform(product(shape.slice(1)));
-    this.weight = new Parameter((options.weightInit ?? init)(shape, { dtype }), { name: `${name}.weight` });
-    this.bias = bias
-      ? new Parameter((options.biasInit ?? init)([outChannels], { dtype }), { name: `${name}.bias` })
-      : null;
+    ({ weight: this.weight, bias: this.bias } = parametersOf(name, shape, outChannels, options));
   }
 
   forward(x: Tensor): Tensor {
@@ -109,17 +117,12 @@ abstract class ConvTranspose extends Module {
   ) {
     super();
     const name = `ConvTranspose${rank}d`;
-    const { groups = 1, bias = true, dtype = 'f32', stride, padding, dilation, outputPadding } = options;
+    const { groups = 1, stride, padding, dilation, outputPadding } = options;
     this.kernelSize = perAxis(name, 'kernelSize', kernelSize, rank, 1);
     checkChannels(name, inChannels, outChannels, groups);
     this.#options = { stride, padding, dilation, outputPadding, groups } as TransposedOptions;
     const shape = [inChannels, outChannels / groups, ...this.kernelSize];
-    // PyTorch takes the fan from the weight's second axis, here too.
-    const init = fanInUniform(product(shape.slice(1)));
-    this.weight = new Parameter((options.weightInit ?? init)(shape, { dtype }), { name: `${name}.weight` });
-    this.bias = bias
-      ? new Parameter((options.biasInit ?? init)([outChannels], { dtype }), { name: `${name}.bias` })
-      : null;
+    ({ weight: this.weight, bias: this.bias } = parametersOf(name, shape, outChannels, options));
   }
 
   forward(x: Tensor): Tensor {

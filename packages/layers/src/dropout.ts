@@ -30,9 +30,12 @@ export function dropout(x: Tensor, p = 0.5, { training = true, generator }: Drop
   return x.mul(kept.cast(x.dtype)).mul(1 / (1 - p));
 }
 
-/** Sets elements to 0 with probability p while training; does nothing in evaluation mode. */
-export class Dropout extends Module {
-  /** @param p - default 0.5 */
+/** A way of dropping out that works while training, and does nothing in evaluation mode. */
+export abstract class DropoutLayer extends Module {
+  /**
+   * @param p - the probability. Default 0.5
+   * @param generator - where random numbers come from. Default: the one that `setSeed` seeds
+   */
   constructor(
     readonly p = 0.5,
     private readonly generator?: Generator,
@@ -41,8 +44,17 @@ export class Dropout extends Module {
     checkProbability(p);
   }
 
+  protected abstract drop(x: Tensor, p: number, options: DropoutOptions): Tensor;
+
   forward(x: Tensor): Tensor {
     const { p, training, generator } = this;
-    return dropout(x, p, generator === undefined ? { training } : { training, generator });
+    return this.drop(x, p, generator === undefined ? { training } : { training, generator });
+  }
+}
+
+/** {@link dropout} while training. */
+export class Dropout extends DropoutLayer {
+  protected override drop(x: Tensor, p: number, options: DropoutOptions): Tensor {
+    return dropout(x, p, options);
   }
 }

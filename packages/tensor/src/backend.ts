@@ -16,6 +16,7 @@ export interface Executable {
   dispose(): void;
 }
 
+/** What a backend can do; the scheduler makes no kernel beyond it. */
 export interface Capabilities {
   readonly dtypes: readonly DType[];
   /** Limits of one kernel. */
@@ -31,6 +32,7 @@ export interface Timing {
   readonly ms: number;
 }
 
+/** Where programs run: an allocator of storages, and a renderer of kernels. */
 export interface Backend {
   readonly name: string;
   readonly capabilities: Capabilities;

@@ -109,9 +109,13 @@ export function full(
   checkShape('full', shape);
   return make(record('constant', [], { value: Number(value) }, [...shape], dtype));
 }
+/** 0 everywhere. */
 export const zeros = (shape: Shape, dtype: DType = 'f32'): Tensor => full(shape, 0, dtype);
+/** 1 everywhere. */
 export const ones = (shape: Shape, dtype: DType = 'f32'): Tensor => full(shape, 1, dtype);
+/** 0 everywhere, in the shape and dtype of another tensor. */
 export const zerosLike = (x: Tensor): Tensor => full(x.shape, 0, x.dtype);
+/** 1 everywhere, in the shape and dtype of another tensor. */
 export const onesLike = (x: Tensor): Tensor => full(x.shape, 1, x.dtype);
 
 /** The position along an axis, as i32 unless told otherwise. */

@@ -4,11 +4,13 @@
  */
 import { DTypeError } from './errors';
 
+/** What an element is: floats of 32, 64 or 16 bits, signed or unsigned integers, or true and false. */
 export type DType = 'f32' | 'f64' | 'f16' | 'i32' | 'u32' | 'u8' | 'bool';
 
 /** The typed arrays that hold elements on the host. A bool is one byte, 0 or 1; an f16 is its 16 bits. */
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint32Array | Uint8Array | Uint16Array;
 
+/** The typed array that holds each dtype on the host. */
 export interface HostArrays {
   f32: Float32Array;
   f64: Float64Array;
@@ -37,11 +39,16 @@ const info = {
   f64: { bytes: 8, kind: 'float', rank: 5, array: Float64Array },
 } as const satisfies Record<DType, DTypeInfo>;
 
+/** All dtypes. */
 export const dtypes = Object.keys(info) as readonly DType[];
 
+/** Bytes of one element. */
 export const byteWidth = (dtype: DType): number => info[dtype].bytes;
+/** Whether it is f32, f64 or f16. */
 export const isFloat = (dtype: DType): boolean => info[dtype].kind === 'float';
+/** Whether it is i32, u32 or u8; bool is none. */
 export const isInteger = (dtype: DType): boolean => info[dtype].kind === 'integer';
+/** Whether a value is the name of a dtype. */
 export const isDType = (value: unknown): value is DType => typeof value === 'string' && Object.hasOwn(info, value);
 
 /**

@@ -10,23 +10,45 @@ export type { PadMode } from './compose/pad-modes';
 export { acos, asin, atan, atan2 } from './compose/trigonometry';
 export { fold, type Sliding, slidingWindows, unfold } from './compose/windows';
 
-export const { tril, triu, diagonal, roll, maskedFill, moveAxis, indexAdd } = selections({ iota, concat });
+const selection = selections({ iota, concat });
+/** Elements up to the k-th diagonal above the main one; zeros beyond. k: default 0. */
+export const tril = selection.tril;
+/** Elements from the k-th diagonal on; zeros before. k: default 0. */
+export const triu = selection.triu;
+/** The k-th diagonal of the plane of two axes (default the first two), as a last axis. */
+export const diagonal = selection.diagonal;
+/** Elements moved on by `shifts` along the axes; what leaves comes in at the other end. Without axes, of the flattened tensor. */
+export const roll = selection.roll;
+/** `value` where the mask holds, else x. */
+export const maskedFill = selection.maskedFill;
+/** One axis moved to another place. */
+export const moveAxis = selection.moveAxis;
+/** x with the slices of `source` added along an axis, at the places that the indices name. */
+export const indexAdd = selection.indexAdd;
 
 const operand = (x: TensorLike): Operand => (x instanceof Tensor ? x.node : x);
 
-/** The same as the method, with a number on either side. */
+/** a + b; here and below, the same as the method, with a number on either side. */
 export const add = (a: TensorLike, b: TensorLike): Tensor => new Tensor(binary('add', operand(a), operand(b)));
+/** a − b */
 export const sub = (a: TensorLike, b: TensorLike): Tensor =>
   new Tensor(binary('add', operand(a), b instanceof Tensor ? b.neg().node : -Number(b), 'sub'));
+/** a · b */
 export const mul = (a: TensorLike, b: TensorLike): Tensor => new Tensor(binary('mul', operand(a), operand(b)));
+/** a / b; of integers f32. */
 export const div = (a: TensorLike, b: TensorLike): Tensor => new Tensor(trueDivide(operand(a), operand(b)));
+/** a to the power of b. */
 export const pow = (a: TensorLike, b: TensorLike): Tensor => new Tensor(binary('pow', operand(a), operand(b)));
+/** The larger of two; NaN if either is. */
 export const maximum = (a: TensorLike, b: TensorLike): Tensor =>
   new Tensor(binary('max', operand(a), operand(b), 'maximum'));
+/** The smaller of two; NaN if either is. */
 export const minimum = (a: TensorLike, b: TensorLike): Tensor =>
   new Tensor(binary('min', operand(a), operand(b), 'minimum'));
+/** a where the condition holds, else b. */
 export const where = (condition: Tensor, a: TensorLike, b: TensorLike): Tensor =>
   new Tensor(whereNodes(condition.node, operand(a), operand(b)));
+/** Matrix product of the last two axes; axes before are batches, which broadcast. */
 export const matmul = (a: Tensor, b: Tensor): Tensor => a.matmul(b);
 
 /**
@@ -104,4 +126,5 @@ export function sinh(x: Tensor): Tensor {
 /** (e^x + e^−x) / 2 */
 export const cosh = (x: Tensor): Tensor => x.exp().add(x.neg().exp()).mul(0.5);
 
+/** Whether an element is ∞ or −∞. */
 export const isInf = (x: Tensor): Tensor => x.abs().eq(Number.POSITIVE_INFINITY);

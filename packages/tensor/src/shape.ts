@@ -4,6 +4,7 @@
  */
 import { ShapeError } from './errors';
 
+/** The size of each axis; `[]` for a scalar. */
 export type Shape = readonly number[];
 
 /** How many elements a shape has; 1 for `[]`. */
@@ -24,12 +25,14 @@ export function stridesOf(shape: Shape): number[] {
   return strides;
 }
 
+/** Whether two shapes have the same sizes in the same order. */
 export function sameShape(a: Shape, b: Shape): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }
 
+/** A shape as messages write it: `[2, 3]`. */
 export const showShape = (shape: Shape): string => `[${shape.join(', ')}]`;
 
 /** Checks that a shape given by the user has whole sizes that are not negative. */

@@ -69,6 +69,13 @@ function cannotBeClonedReadItWithDataFirst(): never {
   throw new DTypeError('A tensor cannot be cloned by structuredClone. Send await x.data() and x.shape instead.');
 }
 
+/**
+ * An array of numbers of one dtype, with a shape: an immutable value, which is recorded now and computed when it is read.
+ *
+ * @example
+ * const x = tensor([[1, 2], [3, 4]]);
+ * console.log(await x.matmul(x).add(1).array()); // nothing ran before this line
+ */
 export class Tensor {
   readonly #node: Node;
   #grad: Tensor | null = null;

@@ -23,6 +23,13 @@ export interface VariableOptions {
   readonly isPrivate?: boolean;
 }
 
+/**
+ * A tensor whose value changes by `assign`: a weight, a running mean, an optimiser's state. Using it means its value now.
+ *
+ * @example
+ * const w = new Variable(zeros([3]), { requiresGrad: true, name: 'w' });
+ * w.assign(w.sub(gradient.mul(0.1)));
+ */
 export class Variable extends Tensor {
   readonly #cell: Cell;
 

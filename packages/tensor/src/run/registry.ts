@@ -28,7 +28,11 @@ export function setBackend(backend: Backend): void {
   registry.backend = backend;
 }
 
-/** @throws BackendError if none was chosen */
+/**
+ * The backend in use.
+ *
+ * @throws BackendError if none was chosen
+ */
 export function getBackend(): Backend {
   if (registry.backend === null) {
     throw new BackendError(
