@@ -178,7 +178,7 @@ function skip(f: FunctionBuilder, address: Local, count: Local, bytes: number): 
   f.get(address).get(count).i32(bytes).op('i32.mul').op('i32.add').set(address);
 }
 
-/** The loops over blocks: columns where they are packed here, depth, rows. */
+/** The loops over blocks: columns, depth, rows. So a block of C stays in the cache from one block of depth to the next. */
 function emitDriver(f: FunctionBuilder, spec: GemmSpec, parts: Parts): void {
   const { bytes } = LANES[spec.dtype];
   const width = panelWidth(spec);
@@ -186,10 +186,10 @@ function emitDriver(f: FunctionBuilder, spec: GemmSpec, parts: Parts): void {
   const [nStart, kStart, rowStart] = f.locals('i32', 3) as [Local, Local, Local];
   const [nCount, kCount, panels, panelB] = f.locals('i32', 4) as [Local, Local, Local, Local];
   const [rowCount, blockEnd] = f.locals('i32', 2) as [Local, Local];
-  const columns = (body: () => void) => {
-    if (parts.panels !== undefined) {
-      f.for(nStart, { to: spec.n, step: BLOCK_N }, () => {
-        setBlock(f, nCount, nStart, [BLOCK_N, spec.n]);
+  const columns = (body: () => void) =>
+    f.for(nStart, { to: spec.n, step: BLOCK_N }, () => {
+      setBlock(f, nCount, nStart, [BLOCK_N, spec.n]);
+      if (parts.panels !== undefined) {
         f.get(nCount)
           .i32(width - 1)
           .op('i32.add')
@@ -201,15 +201,11 @@ function emitDriver(f: FunctionBuilder, spec: GemmSpec, parts: Parts): void {
           .i32(spec.b.n * bytes)
           .op('i32.mul')
           .op('i32.add');
-        pushPackedB(f, spec).i32(0).get(nCount).get(panels).call(parts.panels!);
-        body();
-      });
-      return;
-    }
-    f.i32(0).set(nStart).i32(spec.n).set(nCount);
-    f.i32(Math.ceil(spec.n / width)).set(panels);
-    body();
-  };
+        pushPackedB(f, spec).i32(0).get(nCount).get(panels).call(parts.panels);
+      }
+      body();
+    });
+  if (parts.panels === undefined) f.i32(Math.ceil(spec.n / width)).set(panels);
   columns(() =>
     f.for(kStart, { to: spec.k, step: BLOCK_K }, () => {
       setBlock(f, kCount, kStart, [BLOCK_K, spec.k]);
@@ -220,13 +216,10 @@ function emitDriver(f: FunctionBuilder, spec: GemmSpec, parts: Parts): void {
         if (packsA(spec)) emitPackBlockA(f, spec, parts, block);
         if (parts.panels === undefined) f.get(b);
         else pushPackedB(f, spec);
-        f.get(panels)
-          .get(kStart)
-          .op('i32.mul')
-          .i32(width * bytes)
-          .op('i32.mul')
-          .op('i32.add')
-          .set(panelB);
+        // Panels of earlier blocks of depth; those of earlier columns are only there where all panels are given.
+        f.get(panels).get(kStart).op('i32.mul').i32(width).op('i32.mul');
+        if (parts.panels === undefined) f.get(nStart).get(kCount).op('i32.mul').op('i32.add');
+        f.i32(bytes).op('i32.mul').op('i32.add').set(panelB);
         emitBlock(f, spec, parts, block);
       });
     }),

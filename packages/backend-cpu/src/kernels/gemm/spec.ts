@@ -57,7 +57,7 @@ export type GemmPlan = 'direct' | 'dot' | 'packed';
 export const BLOCK_K = 256;
 /** Rows of a block of packed A, a multiple of every tile height. */
 export const BLOCK_M = 96;
-/** Columns of a block of B that a call packs for itself, a multiple of every panel's width. */
+/** Columns of a block of C and of B, a multiple of every panel's width. */
 export const BLOCK_N = 512;
 /** Multiply-adds up to which packing does not pay. */
 const DIRECT_WORK = 256 ** 3;
