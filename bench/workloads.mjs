@@ -100,9 +100,10 @@ const dispatchCompiled = (next, shape) => async () => {
 
 const many = 4 << 20;
 const image = [16, 64, 56, 56];
-const gemm = (n) => () => forward((a, b) => a.matmul(b), [random([n, n], 1), random([n, n], 2)]);
+const matmul = (a, b) => () => forward((x, y) => x.matmul(y), [random(a, 1), random(b, 2)]);
+const gemm = (n) => matmul([n, n], [n, n]);
 
-/** By the names that peers' programs use too; those after `gpt_rss` are loops over rows that no target names. */
+/** By the names that peers' programs use too; no target names those after `gpt_rss`. */
 export const workloads = {
   gemm_128: gemm(128),
   gemm_256: gemm(256),
@@ -147,7 +148,14 @@ export const workloads = {
   lstm_rss: () => residentMemory(lstmStep(), 100),
   gpt_rss: () => residentMemory(gptStep(), 100),
 
-  // Loops over rows, apart from the table of targets.
+  // Products of few rows, and many small ones.
+  matvec_512: matmul([512, 512], [512]),
+  vecmat_512: matmul([1, 512], [512, 512]),
+  vecmat_2048: matmul([1, 2048], [2048, 2048]),
+  rows_8: matmul([8, 2048], [2048, 2048]),
+  gemm_16: matmul([256, 16, 16], [256, 16, 16]),
+
+  // Loops over rows.
   max_pool: () => forward((x) => maxPool(x, 2, 2), [random(image, 1)]),
   max_pool_3s2: () => forward((x) => maxPool(x, 3, 2, { stride: 2, padding: 1 }), [random(image, 1)]),
   max_pool_grad: () => backward((x) => maxPool(x, 2, 2), random(image, 1), random([16, 64, 28, 28], 2)),

@@ -20,6 +20,8 @@ import { callCost, emitConvolution, filterPreparation } from './winograd/product
 
 /** Rows of a call of a matrix product whose panels are packed before. */
 const panelRows = 96;
+/** Elements that lie side by side, of which a thread takes fewer only at the cost of reading memory in pieces. */
+const sweptRows = 256;
 
 /** Rows of a call of a matrix product that one thread computes; at least two calls, so that an epilogue finds them in the cache. */
 function callRows(spec: GemmSpec): number {
@@ -35,6 +37,7 @@ const halfOf = ({ m }: GemmSpec): number => Math.max(4, Math.ceil(m / 8) * 4);
  */
 function sharedRows(spec: GemmSpec): number {
   if (spec.m < 32) return halfOf(spec);
+  if (gemmPlanOf(spec) === 'sweep') return sweptRows; // of one column
   return Math.min(48, Math.max(16, Math.floor(spec.m / 128) * 16));
 }
 

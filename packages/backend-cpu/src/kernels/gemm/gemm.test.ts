@@ -214,6 +214,40 @@ describe('emitGemm', () => {
     }
   });
 
+  it('sweeps along the rows of a large B: odd rows, what is left of columns and of steps', () => {
+    for (const [m, n, k] of [
+      [1, 1031, 67],
+      [2, 4099, 16],
+      [3, 70, 1000],
+      [5, 16389, 4],
+      [11, 65537, 1],
+      [24, 259, 255],
+    ] as const) {
+      expect(planOf(specOf({ m, n, k }))).toBe('sweep');
+      check({ m, n, k });
+      check({ m, n, k, a: 'columns', accumulate: true, gap: 3, micro: PORTABLE });
+      check({ m, n, k, a: 'strided', dtype: 'f64', splits: [m >> 1] });
+      check({ m, n, k, dtype: 'i32' });
+    }
+  });
+
+  it('sweeps along the columns of a matrix that meets a vector', () => {
+    for (const [m, k] of [
+      [1, 9],
+      [5, 3],
+      [16, 8],
+      [70, 33],
+      [259, 100],
+    ] as const) {
+      for (const dtype of ['f32', 'f64', 'i32'] as const) {
+        const turned = { dtype, m, n: 1, k, a: 'columns' } as const;
+        expect(planOf(specOf({ ...turned, b: 'strided' }))).toBe('sweep');
+        check({ ...turned, b: 'strided', accumulate: true, splits: [m >> 1] });
+        check({ ...turned, micro: PORTABLE });
+      }
+    }
+  });
+
   it('accumulates, leaves gaps between rows of C, and writes zeros for no depth', () => {
     for (const b of LAYOUTS) {
       check({ m: 9, n: 13, k: 5, b, gap: 5, accumulate: true });
@@ -224,15 +258,17 @@ describe('emitGemm', () => {
   });
 
   it('gives the same bits however the rows are split', () => {
-    for (const [m, n, k, b] of [
+    for (const [m, n, k, b, a] of [
       [37, 29, 300, 'rows'],
       [37, 29, 300, 'columns'],
       [40, 2, 77, 'columns'],
       [3, 50, 77, 'columns'],
+      [7, 700, 100, 'rows'],
+      [45, 1, 100, 'strided', 'columns'],
     ] as const) {
       const results = [[], [1], [2], [Math.floor(m / 2)], [1, m - 1]].map((splits) => {
         seed = 11;
-        return run({ m, n, k, b, splits }).after;
+        return run({ m, n, k, b, splits, ...(a && { a }) }).after;
       });
       for (const result of results) expect(result).toEqual(results[0]);
     }

@@ -7,6 +7,7 @@ import { emitDirect } from './direct';
 import { emitDot } from './dot';
 import { emitPacked } from './packed';
 import { checkSpec, type GemmPlan, type GemmSpec, planOf } from './spec';
+import { emitSweep } from './sweep';
 
 export type { GemmType } from './lanes';
 export { emitPanels } from './packed';
@@ -19,7 +20,10 @@ export type {
 } from './spec';
 export { BLOCK_K, panelBytes, panelWidth, planOf, scratchBytes } from './spec';
 
-const EMITTERS = { direct: emitDirect, dot: emitDot, packed: emitPacked } as const satisfies Record<GemmPlan, unknown>;
+const EMITTERS = { direct: emitDirect, dot: emitDot, packed: emitPacked, sweep: emitSweep } as const satisfies Record<
+  GemmPlan,
+  unknown
+>;
 
 /**
  * Defines a matrix product in a module that has its memory already.

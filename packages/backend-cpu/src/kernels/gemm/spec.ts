@@ -1,9 +1,9 @@
 /*
- * What a matrix product is asked to be, and which of three plans computes it.
+ * What a matrix product is asked to be, and which of four plans computes it.
  *
  * C[m, n] = Σ_k A[m, k]·B[k, n], with sizes and strides known when the code is emitted. The plan follows from the
- * specification alone, never from the range of rows of a call, so any split over threads gives the same bits. In the
- * direct and the packed plan every element is one sum in the order of k; the dot plan sums lanes apart.
+ * specification alone, never from the range of rows of a call, so any split over threads gives the same bits. Every element
+ * is one sum in the order of k, but in the dot plan, which sums lanes apart.
  */
 
 import { type GemmType, LANES } from './lanes';
@@ -50,8 +50,11 @@ export interface GemmSpec {
   readonly micro: MicroKernel;
 }
 
-/** How a product is computed: straight from the operands, as dot products along k, or with B in packed panels. */
-export type GemmPlan = 'direct' | 'dot' | 'packed';
+/**
+ * How a product is computed: straight from the operands, as dot products along k, by rows of B from end to end, or with B in
+ * packed panels.
+ */
+export type GemmPlan = 'direct' | 'dot' | 'sweep' | 'packed';
 
 /** Depth of a block: a panel of B of this depth stays in the first-level cache. */
 export const BLOCK_K = 256;
@@ -65,15 +68,26 @@ const DIRECT_WORK = 256 ** 3;
 const DIRECT_ROWS = 24;
 /** Elements of B from which it is read from beyond the first-level cache, and better in panels. */
 const LARGE_B = 1 << 16;
+/** Those from which reading it once for every two rows costs more than packing does, and rows from which that is so. */
+const HUGE_B = 1 << 20;
+const HUGE_B_ROWS = 12;
+/** Columns from which a few rows of B are a sweep. */
+const SWEEP_COLUMNS = 64;
+
+/** Whether a product is a matrix, in columns, times a vector: a vector times a matrix in rows, turned round. */
+export const isTurned = ({ n, a, cRow }: GemmSpec): boolean => n === 1 && a.m === 1 && cRow === 1;
 
 /** The plan of a specification. */
-export function planOf({ m, n, k, a, b, panels }: GemmSpec): GemmPlan {
+export function planOf(spec: GemmSpec): GemmPlan {
+  const { m, n, k, a, b, panels } = spec;
   if (k === 0) return 'direct';
   if (panels) return 'packed';
   if (a.k === 1 && b.k === 1 && (m <= 3 || n <= 3)) return 'dot';
+  if (isTurned(spec)) return 'sweep';
   if (b.n !== 1 && n > 1) return 'packed';
-  if (m <= DIRECT_ROWS) return 'direct';
-  return m * n * k <= DIRECT_WORK && n * k < LARGE_B ? 'direct' : 'packed';
+  if (n * k < LARGE_B) return m <= DIRECT_ROWS || m * n * k <= DIRECT_WORK ? 'direct' : 'packed';
+  if (m > DIRECT_ROWS || (m >= HUGE_B_ROWS && n * k >= HUGE_B)) return 'packed';
+  return n >= SWEEP_COLUMNS ? 'sweep' : 'direct';
 }
 
 /** Bytes of scratch that every concurrent call needs, aligned to 64. */
