@@ -27,6 +27,7 @@ import { Timeline } from './timeline';
 import { Stopwatch } from './timing';
 import { type TimeProduct, type TuningStore, tuningOf } from './tuning';
 import { tuningStore } from './tuning-store';
+import { Uploads } from './uploads';
 
 /** How the backend is set up. */
 export interface WebGpuOptions {
@@ -76,6 +77,7 @@ export class WebGpuBackend implements GpuBackend {
   readonly #timeline: Timeline;
   readonly #pipelines: Pipelines;
   readonly #reader: Reader;
+  readonly #uploads = new Uploads();
   #shared: Shared;
   readonly #executables = new Set<GpuExecutable>();
   readonly #faultNames = new Map<number, string>();
@@ -157,11 +159,16 @@ export class WebGpuBackend implements GpuBackend {
       throw new BackendError(`write: bytes ${byteOffset} to ${end} do not begin and end at a multiple of 4.`);
     }
     if (data.byteLength === 0) return;
-    // A copy: the caller may change the data before it is its turn, and the device takes whole words.
-    const bytes = new Uint8Array(Math.ceil(data.byteLength / 4) * 4);
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    const { buffer } = own.piece;
+    if (this.#timeline.isIdle && isWhole(data)) {
+      this.device.queue.writeBuffer(buffer, byteOffset, data);
+      return;
+    }
+    // The caller may change the data before it is its turn, and the device takes whole words.
+    const staged = this.#uploads.copy(data);
     this.#do(() => {
-      this.device.queue.writeBuffer(own.piece.buffer, byteOffset, bytes);
+      this.device.queue.writeBuffer(buffer, byteOffset, staged.bytes, 0, staged.byteLength);
+      this.#uploads.give(staged);
       return false;
     });
   }
@@ -411,6 +418,10 @@ function encode(pass: GPUComputePassEncoder, { pipeline, group, x, y }: BoundDis
   pass.setBindGroup(0, group);
   pass.dispatchWorkgroups(x, y);
 }
+
+/** Whether data is whole words of memory that no other thread may change. */
+const isWhole = (data: ArrayBufferView): data is ArrayBufferView<ArrayBuffer> =>
+  data.byteLength % 4 === 0 && data.buffer instanceof ArrayBuffer;
 
 function checkBytes(operation: string, storage: Storage, byteOffset: number, byteLength: number): void {
   if (byteOffset >= 0 && byteOffset + byteLength <= storage.byteLength) return;
