@@ -36,6 +36,7 @@ export class Value implements Stored {
   /** Takes over a holding. */
   hold(holding: Holding): this {
     this.#holding = holding;
+    this.#borrowed = false;
     this.ballast = giveBackAfter(this, holding, this.byteLength);
     return this;
   }
