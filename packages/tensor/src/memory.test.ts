@@ -129,6 +129,18 @@ describe('what is let go', () => {
     expect((await kept!.data())[0]).toBe(2001);
   });
 
+  it('is the memory of many small values, in a loop that awaits nothing but reads', async () => {
+    const before = inUse();
+    let x = tensor(new Float32Array(16)).realize();
+    for (let round = 0; round < 150; round++) {
+      for (let i = 0; i < 1000; i++) x = x.add(1).realize();
+      await x.data();
+      if (round % 10 === 9) globalThis.gc!();
+    }
+    // 150,000 storages of 64 bytes; finalisers had a turn after each 65,536.
+    expect(inUse() - before).toBeLessThan(megabytes(75_536 * 64));
+  });
+
   it('is the memory of a variable that was assigned eagerly', async () => {
     const assigned = async (): Promise<void> => {
       const v = new Variable(tensor(new Float32Array(1 << 20)));
