@@ -12,8 +12,7 @@ import {
 import { crossEntropy } from '@dl/layers';
 import { Adam, cosine, linearWarmup, Schedule } from '@dl/optim';
 import { setSeed, type Tensor } from '@dl/tensor';
-import { type FitResult, fit } from '@dl/train';
-import { bleu } from './bleu';
+import { bleu, type FitResult, fit } from '@dl/train';
 import type { Options } from './options';
 import { BeamTranslator } from './translate';
 import type { Translation } from './translate-data';

@@ -4,7 +4,6 @@ import { CharacterTokenizer, SPECIAL_TOKENS } from '@dl/data';
 import { setBackend, setSeed, tensor } from '@dl/tensor';
 import { beforeAll, expect, test } from 'vitest';
 import { attentionMap } from '../src/attention-maps';
-import { bleu } from '../src/bleu';
 import { Gpt } from '../src/gpt-model';
 import { BeamTranslator } from '../src/translate';
 import { Translator } from '../src/translator';
@@ -19,12 +18,6 @@ test('nanoGPT has 0.80 million parameters and gives logits for each token', () =
   expect(model.parameters().reduce((sum, p) => sum + p.size, 0)).toBe(804_096);
   expect(model.forward(tensor([[1, 2, 3]], null, { dtype: 'i32' })).shape).toEqual([1, 3, 65]);
   expect(() => model.forward(tensor([Array(65).fill(0)], null, { dtype: 'i32' }))).toThrow('the context is 64');
-});
-
-test('BLEU: 100 for the reference, the textbook value for a short translation, 0 without a common run', () => {
-  expect(bleu(['A b c d e.'], ['a b c d e .'])).toBeCloseTo(100, 6);
-  expect(bleu(['a b c d'], ['a b c d e'])).toBeCloseTo(100 * Math.exp(1 - 5 / 4), 6);
-  expect(bleu(['x y'], ['a b c d'])).toBe(0);
 });
 
 test('texts are translated alike alone and side by side; maps have a row for each token written', async () => {

@@ -8,6 +8,7 @@ export { decodeCheckpoint, encodeCheckpoint } from './checkpoint/format';
 export { fit } from './fit';
 export { type InterruptSignal, interruptSignal } from './interrupt';
 export { Accuracy, type AccuracyOptions } from './metrics/accuracy';
+export { bleu } from './metrics/bleu';
 export { ConfusionMatrix, type ConfusionMatrixOptions } from './metrics/confusion-matrix';
 export { Mean } from './metrics/mean';
 export { Metric, type MetricValue } from './metrics/metric';
