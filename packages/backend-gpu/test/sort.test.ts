@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createWebGpu, type WebGpuBackend } from '../src/webgpu/backend';
 import { hasAdapter } from './adapter';
 
+vi.setConfig({ testTimeout: 300_000 });
+
 const special = [NaN, Infinity, -Infinity, 0, -0, 1e-45, -1e-45, 3.4e38, -3.4e38];
 
 /** Numbers of a dtype, many of them equal. */

@@ -27,10 +27,10 @@ export async function exchangingThreads(device: GPUDevice, leastSize: number | u
   if (!device.features.has('subgroups') || leastSize === undefined) return 1;
   const lanes = Math.min(leastSize, size / 2);
   if (lanes < 2 || !Number.isInteger(Math.log2(lanes))) return 1;
-  const pipeline = await device.createComputePipelineAsync({
-    layout: 'auto',
-    compute: { module: device.createShaderModule({ code: source(lanes) }), entryPoint: 'main' },
-  });
+  const module = device.createShaderModule({ code: source(lanes) });
+  const descriptor = { layout: 'auto', compute: { module, entryPoint: 'main' } } as const;
+  const pipeline = await device.createComputePipelineAsync(descriptor).catch(() => null);
+  if (!pipeline) return 1; // offered, but refused: everything works without
   const failures = device.createBuffer({ size: size * 4, usage: usage.storage | usage.copySource });
   const staging = device.createBuffer({ size: size * 4, usage: usage.mapRead | usage.copyTarget });
   const entries = [{ binding: 0, resource: { buffer: failures } }];
