@@ -1,8 +1,8 @@
 /**
  * What generation asks of a model: logits after a prompt, and after one more token for each row, where rows may go on
  * from other rows. Two ways to answer: a cache, for which a token costs the same wherever it is, and a window that is
- * computed anew each time, for models without one. Either is one compiled function with fixed shapes: it is recorded
- * at the first token and no kernel is made afterwards.
+ * computed anew each time, for models without one. The first is one compiled function with fixed shapes: it is recorded at the
+ * first token and no kernel is made afterwards. The second is recorded anew whenever the window has doubled.
  */
 import { noGrad } from '@dl/autograd';
 import { compile, type Tensor, tensor, ValueError } from '@dl/tensor';
@@ -129,7 +129,7 @@ export class CachedDecoding implements Decoding {
 
 /** A causal model as a function of the tokens alone. */
 export interface WindowModel {
-  /** @param tokens - i32 `[rows, context]`. @returns logits `[rows, context, V]`, each of the tokens up to it only */
+  /** @param tokens - i32 `[rows, L]`, L ≤ context. @returns logits `[rows, L, V]`, each of the tokens up to it only */
   forward(tokens: Tensor): Tensor;
 }
 
@@ -138,6 +138,16 @@ export interface WindowOptions extends VocabularyOptions {
   readonly rows?: number;
   /** How many tokens the model sees; those before are forgotten. */
   readonly context: number;
+}
+
+/** The shortest window that is computed, if the context is not shorter. */
+const SHORTEST = 64;
+
+/** Windows are padded to few lengths, each twice the one before, so that few functions are recorded. */
+function paddedLength(length: number, context: number): number {
+  let padded = SHORTEST;
+  while (padded < length) padded *= 2;
+  return Math.min(padded, context);
 }
 
 /** Generation without a cache: the last `context` tokens are computed anew for each token. Sequences may be of any length. */
@@ -154,7 +164,7 @@ export class WindowDecoding implements Decoding {
     this.rows = options.rows ?? 1;
     this.#next = compile(
       (tokens: Tensor, last: Tensor) => {
-        const logits = model.forward(tokens); // [rows, context, V]
+        const logits = model.forward(tokens); // [rows, L, V]
         const [rows, , vocabulary] = logits.dims(3);
         return logits.slice([0, last, 0], [rows, 1, vocabulary]).squeeze(1);
       },
@@ -166,8 +176,9 @@ export class WindowDecoding implements Decoding {
     const { context } = this.options;
     const windows = this.#sequences.map((sequence) => sequence.slice(-context));
     const last = windows[0]!.length - 1;
-    const filled = windows.flatMap((w) => [...w, ...Array<number>(context - w.length).fill(0)]); // later tokens are not seen
-    return noGrad(() => this.#next(ids(filled, [this.rows, context]), ids([last], [])));
+    const length = paddedLength(last + 1, context);
+    const filled = windows.flatMap((w) => [...w, ...Array<number>(length - w.length).fill(0)]); // later tokens are not seen
+    return noGrad(() => this.#next(ids(filled, [this.rows, length]), ids([last], [])));
   }
 
   begin(prompts: readonly Tokens[]): Tensor {

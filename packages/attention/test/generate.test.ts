@@ -1,6 +1,6 @@
 import { cpu } from '@dl/backend-cpu';
 import { Embedding, LayerNorm, linear, Module, normal } from '@dl/layers';
-import { profile, setBackend, setSeed, type Tensor, ValueError } from '@dl/tensor';
+import { iota, profile, setBackend, setSeed, type Tensor, ValueError } from '@dl/tensor';
 import { beforeEach, expect, test } from 'vitest';
 import {
   beamSearch,
@@ -90,6 +90,25 @@ test('a token costs the same wherever it is, and after the first no kernel is ma
     counts.push(`${kernels.map((k) => k.name).join()} ${allocatedBytes} ${runs}`);
   }
   expect(new Set(counts.slice(2)).size).toBe(1);
+});
+
+test('a window holds the last tokens, padded to few lengths', async () => {
+  const [context, base] = [150, 7];
+  const lengths = new Set<number>();
+  // The next token is the sum of those in the window, modulo 7, plus 1.
+  const forward = (tokens: Tensor): Tensor => {
+    const [rows, length] = tokens.dims(2);
+    lengths.add(length);
+    const sums = tokens.cast('f32').cumsum(1).mod(base).add(1).reshape([rows, length, 1]);
+    return sums.eq(iota([rows, length, base + 1], 2).cast('f32')).cast('f32');
+  };
+  const found = await all(
+    generate(new WindowDecoding({ forward }, { context }), [1], { temperature: 0, maxTokens: 160 }),
+  );
+  const tokens = [1];
+  while (tokens.length <= 160) tokens.push((tokens.slice(-context).reduce((a, b) => a + b) % base) + 1);
+  expect([1, ...found]).toEqual(tokens);
+  expect([...lengths]).toEqual([64, 128, 150]);
 });
 
 /** Every continuation of a prompt, by brute force. */
