@@ -7,6 +7,7 @@ import type { DType } from '../dtype';
 import { type Shape, sameShape, sizeOf, withoutAxes } from '../shape';
 import { type Graph, type GraphNode, withSources } from './graph';
 import type { Program } from './program';
+import { emitPhases, hasPhases } from './rewrite-phases';
 import { emitPickedRows, emitPlacedRows } from './rewrite-picks';
 import { emitThinDot } from './rewrite-products';
 import { emitSliced, findSliced } from './rewrite-slices';
@@ -87,7 +88,7 @@ function emitRewritten(builder: GraphBuilder, node: GraphNode): number {
     case 'dot':
       return emitThinDot(builder, node) ?? builder.add(node);
     case 'convolution':
-      return isDepthwise(node, source!.shape) ? emitDepthwise(builder, node) : builder.add(node);
+      return emitConvolution(builder, node);
     case 'add':
     case 'mul':
     case 'div':
@@ -97,6 +98,14 @@ function emitRewritten(builder: GraphBuilder, node: GraphNode): number {
     default:
       return builder.add(node);
   }
+}
+
+/** A convolution, or what computes its values with less work. */
+function emitConvolution(builder: GraphBuilder, node: GraphNode<'convolution'>): number {
+  const [data, kernel] = node.sources.map((s) => builder.nodes[s]!.shape);
+  if (isDepthwise(node, data!)) return emitDepthwise(builder, node);
+  if (hasPhases(node, kernel!)) return emitPhases(builder, node, (part) => emitConvolution(builder, part));
+  return builder.add(node);
 }
 
 const constantOf = (builder: GraphBuilder, value: number, shape: Shape, dtype: DType): number =>
