@@ -37,6 +37,13 @@ describe.skipIf(!hasAdapter)('constants on WebGPU', () => {
     expect([...(await tensor([1, 2]).mul(0).div(0).data())]).toEqual([NaN, NaN]);
   });
 
+  test('an index before the start of a storage, where there is padding alone', async () => {
+    const x = tensor([0.75]);
+    const padding = x.add(x).windowSum({ size: [1], stride: [2], dilation: [1], padding: [[1, 0]] });
+    const sum = padding.scatterAdd(0, tensor(Int32Array.of(0)), padding);
+    expect(await sum.add(sum).array()).toEqual([0]);
+  });
+
   test.each(Object.entries(cases))('%s', async (_, [make, want]) => {
     expect([...(await make().data())]).toEqual([want, want, want]);
   });

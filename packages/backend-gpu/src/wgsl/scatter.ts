@@ -53,6 +53,8 @@ export function guardedLoad(
   vars: readonly string[],
   dtype: Scatter['dtype'],
 ): string {
+  // All of it is padding: the bounds would say so, but a compiler refuses the mere text of such an index.
+  if (index.kind === 'const' && index.value < 0) return shader.let('x', literal(dtype, 0, shader));
   const condition = shader.bounds(bounds, vars);
   const value = shader.load(binding, shader.expr(index, vars));
   return shader.let('x', condition ? `select(${literal(dtype, 0, shader)}, ${value}, ${condition})` : value);
