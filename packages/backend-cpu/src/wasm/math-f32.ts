@@ -7,6 +7,7 @@
  * sin, cos) and N. Juffa (erf). Accuracy is asserted in transcendental.test.ts.
  */
 
+import type { Local } from './function-builder';
 import { exp as exp64, log as log64 } from './math-f64';
 import { powSpecialCases } from './pow';
 import { bits32, splat, type Vec, type VectorEmitter } from './vector';
@@ -23,6 +24,9 @@ const SIGN = bits32(-0x80000000);
 const EXP = [1.9890981e-4, 1.3933641e-3, 8.33331093e-3, 4.1666465e-2, 1.66666667e-1, 5.00000001e-1];
 /** e^r for |r| ≤ ln 2 / 2, with an error of 0.05 ulp before rounding. */
 const EXP_SHORT = [1.3814539e-3, 8.3687454e-3, 4.166839e-2, 1.6666521e-1, 4.9999994e-1, 1, 1];
+const TWICE_EXP = EXP_SHORT.map((coefficient) => 2 * coefficient);
+/** The bits of ROUND + n from which half of 2^n, times e^r, is normal: n = −125. */
+const LEAST_NORMAL = 0x4b400000 - 125;
 /** (log(1 + f) − f + f²/2) / f³ for 1 + f between √½ and √2. */
 const LOG = [
   7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
@@ -55,20 +59,46 @@ function clamp(v: VectorEmitter, x: Vec, low: number, high: number): Vec {
 }
 
 /**
- * e^x. Overflows to Infinity, underflows through the denormals to 0. Below −175 both factors of 2^n are zeros: a product that
- * underflows takes an Intel processor 150 cycles, and masked scores are −∞ by the thousand.
+ * e^x. Overflows to Infinity, underflows through the denormals to 0. Half of 2^n, for n to reach 128, is one factor where all
+ * results are normal; only elsewhere there are two.
  */
 export function exp(v: VectorEmitter, x: Vec): Vec {
   return v.scope(() => {
-    const { rounded, r } = splitExponent(v, clamp(v, x, -176, 89.5));
-    const fraction = v.polynomial('f32x4', r, EXP_SHORT);
-    // 2^n in two factors, because n reaches from −254 to 129; factors, not sums of exponents, so that any NaN stays one.
-    const half = v.shift('i32x4.shr_u', rounded, 1);
-    const rest = v.op('i32x4.sub', rounded, half);
-    const first = v.op('i32x4.add', v.shift('i32x4.shl', half, 23), ONE);
-    const second = v.op('i32x4.add', v.shift('i32x4.shl', rest, 23), ONE);
-    return v.op('f32x4.mul', v.op('f32x4.mul', fraction, first), second);
+    const { rounded, r } = splitExponent(v, clamp(v, x, -176, 89));
+    const twice = v.polynomial('f32x4', r, TWICE_EXP);
+    const scale = v.op('i32x4.add', v.shift('i32x4.shl', rounded, 23), bits32(0x3f000000));
+    const result = v.op('f32x4.mul', twice, scale);
+    const lowest = v.f.borrow('v128');
+    rounded.forEach((local, at) => {
+      v.f.get(local);
+      if (at > 0) v.f.get(lowest).op('i32x4.min_s');
+      v.f.set(lowest);
+    });
+    v.f.get(lowest);
+    v.constants.splat(v.f, 'i32x4', LEAST_NORMAL);
+    v.f
+      .op('i32x4.lt_s')
+      .op('v128.any_true')
+      .if(() => {
+        const small = v.scope(() => scaledTwice(v, v.op('f32x4.mul', twice, 0.5), rounded));
+        small.forEach((local, at) => v.f.get(local).set(result[at] as Local));
+      });
+    v.f.release(lowest);
+    return result;
   });
+}
+
+/**
+ * x · 2^n in two factors; n is in the low bits of `rounded`, and reaches from −254 to 129. From −253 down the first is zero: a
+ * product that underflows takes an Intel processor 150 cycles, and masked scores are −∞ by the thousand.
+ */
+function scaledTwice(v: VectorEmitter, x: Vec, rounded: Vec): Vec {
+  // Factors, not sums of exponents, so that any NaN stays one.
+  const half = v.shift('i32x4.shr_u', rounded, 1);
+  const rest = v.op('i32x4.sub', rounded, half);
+  const first = v.op('i32x4.add', v.shift('i32x4.shl', half, 23), ONE);
+  const second = v.op('i32x4.add', v.shift('i32x4.shl', rest, 23), ONE);
+  return v.op('f32x4.mul', v.op('f32x4.mul', x, first), second);
 }
 
 /** e^x − 1 without cancellation near 0. */
@@ -189,10 +219,12 @@ export function erf(v: VectorEmitter, x: Vec): Vec {
       -1.7285347e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1,
     ];
     const exponent = v.op('f32x4.sub', v.op('f32x4.mul', v.polynomial('f32x4', t, tail), t), t);
-    const { rounded, r } = splitExponent(v, exponent);
+    // What is taken from 1 is below 0.19, so ln 2 in one part will do.
+    const rounded = v.madd('f32x4', exponent, LOG2_E, ROUND);
+    const r = v.nmadd('f32x4', v.op('f32x4.sub', rounded, ROUND), Math.LN2, exponent);
     const scale = v.op('i32x4.add', v.shift('i32x4.shl', rounded, 23), ONE);
-    const above = v.madd('f32x4', scale, expm1Reduced(v, r), v.op('f32x4.sub', scale, 1));
-    const large = v.op('v128.or', v.op('f32x4.neg', above), v.op('v128.and', x, SIGN));
+    const above = v.nmadd('f32x4', scale, v.polynomial('f32x4', r, EXP_SHORT), 1);
+    const large = v.op('v128.or', above, v.op('v128.and', x, SIGN));
     return v.select(v.op('f32x4.gt', a, 0.927734375), large, small);
   });
 }

@@ -83,7 +83,7 @@ function expm1Reduced(v: VectorEmitter, { high, low }: ReducedExponent): Vec {
   return v.op('f64x2.sub', high, v.op('f64x2.sub', low, quotient));
 }
 
-/** e^(x + tail) with |tail| far below |x|. Below −1418 both factors of 2^n are zeros, as in f32. */
+/** e^(x + tail) with |tail| far below |x|. Below −1418 both factors of 2^n are zeros, as far below in f32. */
 function expOfSum(v: VectorEmitter, x: Vec, tail?: Vec): Vec {
   const reduced = splitExponent(v, clamp(v, x, -1418, 710), tail);
   const fraction = v.op('f64x2.add', expm1Reduced(v, reduced), 1);
