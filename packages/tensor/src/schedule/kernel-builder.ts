@@ -292,6 +292,7 @@ export class KernelBuilder implements StartParams {
     if (
       value.op === 'load' &&
       this.bindings[value.access.binding]!.slot === slot &&
+      value.access.bounds.length === 0 &&
       sameExpr(value.access.index, index)
     )
       return;

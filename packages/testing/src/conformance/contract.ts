@@ -225,6 +225,23 @@ const runPromises: Promised[] = [
     },
   },
   {
+    name: 'an update by what lies outside of its variable is made, where the variable would be read',
+    check: async () => {
+      const v = new Variable(tensor(0.75));
+      // One element of three, the value at a start that is known when it runs.
+      const step = compile((start: Tensor) => {
+        v.assign(v.reshape([1]).place([start], [3]).slice([0], [1]).reshape([]));
+        return [];
+      });
+      const values: unknown[] = [];
+      for (const start of [0, 1]) {
+        step(tensor(Int32Array.of(start), []));
+        values.push(await v.item());
+      }
+      expectEqual(values, [0.75, 0], 'the variable');
+    },
+  },
+  {
     name: 'random numbers are the same, eager and compiled',
     check: async () => {
       setSeed(7);
