@@ -45,6 +45,13 @@ describe.each(['webasm', 'cpu'] as const)('gpu.js, mode %s', (mode) => {
     expect(backend.describe()).toMatch(/on the processor; on the host: .*sort/);
   });
 
+  test('a scatter into one place runs in gpu.js', async () => {
+    setBackend(backend);
+    const into = tensor([1]).scatterAdd(0, tensor(Int32Array.of(0, 0, 0)), tensor([1, 2, 3]));
+    expect([...(await into.data())]).toEqual([7]);
+    expect(warnings.filter((w) => w.includes('gpu.js refuses'))).toEqual([]);
+  });
+
   test('integers beyond 2^24 are exact', async () => {
     setBackend(backend);
     const large = tensor([16777217, -2147483648, 2147483647], null, { dtype: 'i32' });

@@ -77,6 +77,10 @@ export const renumberAccess = (access: Access, to: (index: number) => number): A
   bounds: access.bounds.map((b) => ({ ...b, term: renumber(b.term, to) })),
 });
 
+/** A variable of a space; 0 on an axis of one place, which has none. */
+export const variableOf = (sizes: readonly number[], index: number): Expr =>
+  sizes[index] === 1 ? { kind: 'const', value: 0 } : { kind: 'var', index, size: sizes[index]! };
+
 /** The row-major place of a point of a space. */
 export function flatIndex(sizes: readonly number[]): Expr {
   const terms: Expr[] = [];
@@ -84,7 +88,7 @@ export function flatIndex(sizes: readonly number[]): Expr {
   for (let index = sizes.length - 1; index >= 0; index--) {
     const size = sizes[index]!;
     if (size !== 1) {
-      const variable: Expr = { kind: 'var', index, size };
+      const variable = variableOf(sizes, index);
       terms.unshift(stride === 1 ? variable : { kind: 'mul', term: variable, factor: stride });
     }
     stride *= size;

@@ -15,7 +15,7 @@ import {
   type Scatter,
   type Sort,
 } from '@dl/tensor';
-import { type ExprNames, flatIndex, renderBounds, renderExpr, renumberAccess } from './expression';
+import { type ExprNames, flatIndex, renderBounds, renderExpr, renumberAccess, variableOf } from './expression';
 import type { Numbers } from './host-stage';
 import { encodeInto } from './values';
 
@@ -54,7 +54,7 @@ function scatterKernel(kernel: Kernel, scatter: Scatter): Kernel {
   const body: Instruction[] = [
     { op: 'load', dtype: 'i32', access: renumberAccess(index, toSpace), fill: 0 },
     { op: 'check', dtype: 'i32', limit, args: [0] },
-    { op: 'index', dtype: 'i32', expr: { kind: 'var', index: outer.length, size: limit } },
+    { op: 'index', dtype: 'i32', expr: variableOf(rows, outer.length) },
     { op: 'eq', dtype: 'bool', args: [1, 2] },
     { op: 'load', dtype, access: renumberAccess(updates, toSpace), fill: 0 },
     { op: 'constant', dtype, value: 0 },

@@ -136,6 +136,7 @@ const indexing: Row[] = [
         inputs: [{ shape: [40, 8] }, index([300, 1], 40), { shape: [300, 8] }],
         apply: (x, i, y) => x.scatterAdd(0, i.expand([300, 8]), y),
       },
+      { inputs: [{ shape: [1, 4] }, index([3, 4], 1), { shape: [3, 4] }], apply: (x, i, y) => x.scatterAdd(0, i, y) },
     ],
   },
   {
