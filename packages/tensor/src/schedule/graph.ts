@@ -58,17 +58,16 @@ export type OpClass =
   /** Pieces that are written into one storage by those who compute them. */
   | 'concat';
 
-const elementwise = [
+/** Operations whose elements are made of those at their own place in every source: a part of one is that of its sources' parts. */
+export const pointwise: ReadonlySet<GraphOp> = new Set([
   ...unaryOps,
   ...binaryOps,
   'cast',
   'bitcast',
   'where',
-  'copy',
-  'check',
-  'random',
-  'gather',
-] as const;
+] as const);
+
+const elementwise: readonly GraphOp[] = [...pointwise, 'copy', 'check', 'random', 'gather'];
 
 function classes(): Readonly<Record<GraphOp, OpClass>> {
   const table: Partial<Record<GraphOp, OpClass>> = { data: 'data', constant: 'index', iota: 'index', concat: 'concat' };

@@ -5,8 +5,9 @@
  * work, reductions and views, until a value is also needed whole. What ends in no product stays as it was recorded, since
  * kernels only compute the elements that they are asked for anyway.
  */
-import { binaryOps, type OpAttributes, reduceOps, type Start, unaryOps } from '../graph/node';
+import type { OpAttributes, Start } from '../graph/node';
 import { type Shape, sizeOf } from '../shape';
+import { classOf, pointwise } from './graph';
 import { isProgramOp, type Program, type ProgramNode } from './program';
 
 /** A part of an axis: what a slice says of it. A start that is read at run time is a node. */
@@ -23,9 +24,6 @@ type Region = readonly (Cut | null)[];
 
 /** Of a value's size, how much its parts may have together to be computed instead; and how many they may be. */
 const worthwhile = { share: 0.75, parts: 4 };
-
-const elementwise: ReadonlySet<string> = new Set([...unaryOps, ...binaryOps, 'where', 'cast', 'bitcast']);
-const reductions: ReadonlySet<string> = new Set(reduceOps);
 
 const isWhole = (region: Region): boolean => region.every((cut) => cut === null);
 
@@ -94,9 +92,9 @@ function partsBelow(nodes: readonly ProgramNode[], node: ProgramNode, parts: Par
 
 /** The parts of the sources that a part of a node is made of, or null where it is not made of parts. */
 function regionsBelow(nodes: readonly ProgramNode[], node: ProgramNode, region: Region): Region[] | null {
-  if (elementwise.has(node.op)) return node.sources.map(() => region);
+  if (pointwise.has(node.op)) return node.sources.map(() => region);
   const source = nodes[node.sources[0]!]?.shape ?? [];
-  if (reductions.has(node.op)) return [belowReduction(source, (node as ProgramNode<'sum'>).attrs.axes, region)];
+  if (classOf[node.op] === 'reduce') return [belowReduction(source, (node as ProgramNode<'sum'>).attrs.axes, region)];
   if (isProgramOp(node, 'dot')) return belowDot(node.attrs, source, nodes[node.sources[1]!]!.shape, region);
   if (isProgramOp(node, 'expand')) return [region.map((cut, axis) => (source[axis] === 1 ? null : cut))];
   if (isProgramOp(node, 'permute')) return [source.map((_, axis) => region[node.attrs.axes.indexOf(axis)]!)];

@@ -3,16 +3,13 @@
  * recurrent cell are quarters of one sum), the slices are taken before the work rather than after: it is the same work, but
  * no value is stored only to be cut up. Slices that are read from storage anyway stay slices of one stored value.
  */
-import { binaryOps, unaryOps } from '../graph/node';
 import { sizeOf } from '../shape';
-import { classOf, type GraphNode, type GraphOp } from './graph';
+import { classOf, type GraphNode, pointwise } from './graph';
 import type { Program, ProgramNode } from './program';
 import type { GraphBuilder } from './share';
 
 /** A longer chain of operations is left alone. */
 const deepest = 16;
-
-const pushed: ReadonlySet<GraphOp> = new Set<GraphOp>([...unaryOps, ...binaryOps, 'where', 'cast', 'bitcast']);
 
 /** 1 for each program node whose slices are better taken of its sources. */
 export function findSliced({ nodes, outputs }: Program): Uint8Array {
@@ -43,7 +40,7 @@ function findOfProduct(nodes: readonly ProgramNode[]): Uint8Array {
   const of = new Uint8Array(nodes.length);
   const isProduct = (s: number): boolean => nodes[s]!.op === 'dot' || nodes[s]!.op === 'convolution';
   nodes.forEach((node, i) => {
-    if (pushed.has(node.op) && node.sources.some((s) => of[s] === 1 || isProduct(s))) of[i] = 1;
+    if (pointwise.has(node.op) && node.sources.some((s) => of[s] === 1 || isProduct(s))) of[i] = 1;
   });
   return of;
 }
@@ -74,7 +71,7 @@ function findRaw(nodes: readonly ProgramNode[], outputs: Program['outputs']): Ui
 export function emitSliced(builder: GraphBuilder, slice: GraphNode<'slice'>, sliced: ReadonlySet<number>): number {
   const index = slice.sources[0]!;
   const source = builder.nodes[index]!;
-  if (!sliced.has(index) || !pushed.has(source.op)) return builder.add(slice);
+  if (!sliced.has(index) || !pointwise.has(source.op)) return builder.add(slice);
   const { attrs, shape, args } = slice;
   const sources = source.sources.map((s) => {
     const part = { op: 'slice', sources: [s], attrs, shape, dtype: builder.nodes[s]!.dtype, args };
