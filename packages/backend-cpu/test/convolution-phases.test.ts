@@ -2,6 +2,7 @@
 import { type Backend, type ConvolutionSpec, profile, setBackend, tensor } from '@dl/tensor';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createCpu } from '../src/backend';
+import { range, slide, wave } from './convolutions';
 
 let backend: Backend;
 beforeAll(async () => {
@@ -21,8 +22,6 @@ interface Case {
 }
 
 const [images, channels, filters] = [2, 6, 9];
-const range = (n: number) => Array.from({ length: n }, (_, i) => i);
-const wave = (n: number, step: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * step + 1));
 
 /** Plain sums in f64, zeros between the elements and around them left out. */
 function plain(x: Float32Array, w: Float32Array, { size, kernel, dilation, padding, groups = 1 }: Case) {
@@ -128,7 +127,7 @@ test.each<Case>([
   const { size, kernel, dilation, padding, groups = 1 } = c;
   const x = wave(images * channels * size[0] * size[1], 0.7);
   const w = wave((filters * channels * kernel[0] * kernel[1]) / groups, 1.3);
-  const spec: ConvolutionSpec = { stride: [1, 1], padding, lhsDilation: dilation, rhsDilation: [1, 1], groups };
+  const spec: ConvolutionSpec = { ...slide(0), padding, lhsDilation: dilation, groups };
   const { result, kernels } = await profile(async () => {
     const y = tensor(x, [images, channels, ...size]).convolution(
       tensor(w, [filters, channels / groups, ...kernel]),

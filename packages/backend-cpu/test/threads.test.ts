@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { grad } from '@dl/autograd';
-import { type Backend, type ConvolutionSpec, compile, setBackend, type Tensor, tensor, Variable } from '@dl/tensor';
+import { type Backend, compile, setBackend, type Tensor, tensor, Variable } from '@dl/tensor';
 import { afterEach, expect, test } from 'vitest';
 import { cpu } from '../src/index';
 import { availableCores } from '../src/pool/threads';
+import { slide } from './convolutions';
 import { sharing, untilTaken } from './sharing';
 
 const started: Backend[] = [];
@@ -26,17 +27,6 @@ const wave = (shape: readonly number[], step: number): Tensor => {
   );
 };
 
-const slide = {
-  stride: [1, 1],
-  padding: [
-    [1, 1],
-    [1, 1],
-  ],
-  lhsDilation: [1, 1],
-  rhsDilation: [1, 1],
-  groups: 1,
-} satisfies ConvolutionSpec;
-
 /** Programs whose sums come out differently in another order. */
 const programs: Record<string, () => Tensor> = {
   'a product': () => wave([130, 70], 0.37).matmul(wave([70, 90], 0.11)),
@@ -45,8 +35,9 @@ const programs: Record<string, () => Tensor> = {
       .matmul(wave([50, 40], 0.11))
       .softmax(-1),
   'a batched product': () => wave([5, 20, 30], 0.3).matmul(wave([5, 30, 25], 0.2)),
-  'a convolution by tiles': () => wave([3, 18, 15, 17], 0.3).convolution(wave([40, 18, 3, 3], 0.2), slide),
-  'a convolution by tiles of one image': () => wave([1, 40, 24, 17], 0.3).convolution(wave([70, 40, 3, 3], 0.2), slide),
+  'a convolution by tiles': () => wave([3, 18, 15, 17], 0.3).convolution(wave([40, 18, 3, 3], 0.2), slide(1)),
+  'a convolution by tiles of one image': () =>
+    wave([1, 40, 24, 17], 0.3).convolution(wave([70, 40, 3, 3], 0.2), slide(1)),
   'a sum of rows': () => wave([300, 1000], 0.7).sum(1),
   'a sum of columns': () => wave([1000, 300], 0.7).sum(0),
   'a sum of all': () => wave([100_003], 0.7).sum(),

@@ -1,8 +1,9 @@
 /* Convolutions by tiles: the tables, the errors, and what is not finite. */
-import { type Backend, type ConvolutionSpec, compile, setBackend, type Tensor, tensor } from '@dl/tensor';
+import { type Backend, compile, setBackend, type Tensor, tensor } from '@dl/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCpu } from '../src/backend';
 import { type Transform, tile2, tile4 } from '../src/kernels/contraction/winograd/transforms';
+import { range, slide, wave } from './convolutions';
 
 let backend: Backend;
 beforeAll(async () => {
@@ -10,8 +11,6 @@ beforeAll(async () => {
   setBackend(backend);
 });
 afterAll(() => backend.dispose());
-
-const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 function applied({ sums, results }: Transform, inputs: readonly number[]): number[] {
   const values = [...inputs];
@@ -48,24 +47,12 @@ interface Shape {
   readonly padding: number;
 }
 
-const wave = (n: number, step: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * step + 1));
 const imageOf = ({ images, channels, height, width }: Shape) => wave(images * channels * height * width, 0.7);
 const filtersOf = ({ channels, filters }: Shape) => wave(filters * channels * 9, 1.3);
 
-const spec = (padding: number): ConvolutionSpec => ({
-  stride: [1, 1],
-  padding: [
-    [padding, padding],
-    [padding, padding],
-  ],
-  lhsDilation: [1, 1],
-  rhsDilation: [1, 1],
-  groups: 1,
-});
-
 function convolved(s: Shape, image: Float32Array, filters: Float32Array): Tensor {
   const x = tensor(image, [s.images, s.channels, s.height, s.width]);
-  return x.convolution(tensor(filters, [s.filters, s.channels, 3, 3]), spec(s.padding));
+  return x.convolution(tensor(filters, [s.filters, s.channels, 3, 3]), slide(s.padding));
 }
 
 /** Plain sums in f64, and the sums of what is added without its sign. */
@@ -170,7 +157,7 @@ test('a bias, a residual and ReLU follow in the same kernel', async () => {
   const residual = wave(2 * 18 * 99, 0.21);
   const block = compile((x: Tensor, w: Tensor, b: Tensor, r: Tensor) =>
     x
-      .convolution(w, spec(1))
+      .convolution(w, slide(1))
       .add(b.reshape([18, 1, 1]))
       .add(r)
       .relu(),
